@@ -358,6 +358,16 @@ void *t_bad_address(void)
 	return p;
 }
 
+unsigned char *t_edge(void)
+{
+	unsigned char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(p + 4096, 4096, PROT_NONE))
+		abort();
+	return p + 4096;
+}
+
 pid_t t_fork(int (*fn)(void *arg), void *arg)
 {
 	pid_t parent = getpid();

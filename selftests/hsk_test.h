@@ -141,6 +141,8 @@ void t_fill(void *buf, size_t len);		/* with the sentinel */
 bool t_untouched(const void *buf, size_t len);	/* still all sentinel */
 /* An address that faults on access. */
 void *t_bad_address(void);
+/* The end of accessible memory: 4096 bytes before it are fine, none from it. */
+unsigned char *t_edge(void);
 
 /* --- parties ---------------------------------------------------------------- */
 
