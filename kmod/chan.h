@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Channel: a FIFO of messages, a queue of waiting senders, a queue of waiting
+ * receivers, and four counters.
+ *
+ * Invariants, whenever the lock is free:
+ *
+ * - While a receiver waits, the buffer is empty and no sender waits.
+ * - While a sender waits, no slot is free.
+ * - On a closed channel nobody waits (but those that hsk_chan_close() is about
+ *   to wake, a batch at a time).
+ * - sent = received + drained + buffered, where buffered = slots + handed.
+ *
+ * Order. One FIFO runs through the buffer and on through the waiting senders.
+ * Receivers take from its front, in the order in which they came.
+ *
+ * A message's way. hsk_chan_offer_locked() gives it to the first waiting
+ * receiver that has room for it, else puts it into a free slot of the buffer.
+ * hsk_chan_take_locked() takes the first in the buffer, else that of the first
+ * waiting sender. A message taken or given is in transit: it is the receiver's,
+ * who copies it to user memory without any lock, and still counts as buffered.
+ * Then the receiver either
+ *
+ * - commits: it counts as received, its slot is free, a waiting sender moves in;
+ * - or restores (bad memory, no free descriptor, killed): it is as if it had
+ *   never been taken. From the buffer: back to the front, in its slot. From a
+ *   sender that still waits: that sender is first in the queue again. From a
+ *   sender that has returned: to the front of the buffer, beyond the capacity if
+ *   need be; there are never more of those than receivers that have failed.
+ *
+ * A slot stays taken while its message is in transit, so that a receive that
+ * fails has let nobody in. A message handed straight to a receiver has no slot.
+ *
+ * Rights and end. Each endpoint holds a reference to the channel and is counted
+ * by its rights. Rights never grow, so a count that has fallen to 0 stays there.
+ * The last WRITE endpoint closes the channel with -EOWNERDEAD, the last READ
+ * endpoint drains it and closes it with -EPIPE, unless it is closed already.
+ * Nobody can be in transit then: a receiver holds its endpoint.
+ *
+ * Wake-ups. Everything is decided under the lock and noted in struct hsk_wakes;
+ * hsk_chan_wake() does it after unlock. Pollers wait on one of two wait queues,
+ * by right, so that one who can't use a wake-up is never offered it. No barrier
+ * is needed between the change and the look at the wait queue: a poller adds
+ * itself first and then reads the state under the lock, so either it comes after
+ * the change and sees it, or its unlock before our lock shows it to us.
+ *
+ * Lock. hsk_chan.lock is a leaf: no other lock of this module is taken under it
+ * and no two channels' locks nest. Taken in process context only.
+ */
+#ifndef HSK_CHAN_H
+#define HSK_CHAN_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "flight.h"
+
+struct hsk_msg;
+struct hsk_room;
+struct hsk_waiter;
+struct hsk_wakes;
+
+#define HSK_CAN_READ	BIT(0)
+#define HSK_CAN_WRITE	BIT(1)
+
+/* What a receive finds on a channel that is closed and drained. */
+#define HSK_RECV_CLOSED	1
+
+/**
+ * struct hsk_queue - waiters in the order in which they came
+ * @waiters: by hsk_waiter.node
+ * @nr: how many
+ */
+struct hsk_queue {
+	struct list_head waiters;
+	unsigned int nr;
+};
+
+/**
+ * struct hsk_chan - a channel
+ * @lock: covers all that says nothing else
+ * @refs: one for each endpoint
+ * @id: its number; immutable
+ * @capacity: slots it has; immutable
+ * @closed: no send succeeds any more
+ * @reason: the close's; immutable once closed
+ * @readers: endpoints with the READ right
+ * @writers: endpoints with the WRITE right
+ * @buffer: messages, by hsk_msg.node
+ * @slots: messages in @buffer, or in transit from there
+ * @handed: messages in transit that were never in @buffer
+ * @senders: who waits to send
+ * @receivers: who waits to receive
+ * @sent: messages accepted
+ * @received: messages committed
+ * @drained: messages thrown away
+ * @poll_readers: who polls to receive; its own lock
+ * @poll_writers: who polls to send; its own lock
+ * @node: its place in the graph; hsk_flight_lock
+ */
+struct hsk_chan {
+	spinlock_t lock; /* all below that says nothing else */
+	refcount_t refs;
+	u64 id;
+	u32 capacity;
+	bool closed;
+	int reason;
+	unsigned int readers;
+	unsigned int writers;
+	struct list_head buffer;
+	unsigned int slots;
+	unsigned int handed;
+	struct hsk_queue senders;
+	struct hsk_queue receivers;
+	u64 sent;
+	u64 received;
+	u64 drained;
+	wait_queue_head_t poll_readers;
+	wait_queue_head_t poll_writers;
+	struct hsk_node node;
+};
+
+/**
+ * struct hsk_chan_stat - one snapshot of a channel
+ * @id: as in struct hsk_chan, like the rest
+ * @sent: as there
+ * @received: as there
+ * @drained: as there
+ * @buffered: slots and handed together
+ * @capacity: as there
+ * @senders: how many wait
+ * @receivers: how many wait
+ * @readers: as there
+ * @writers: as there
+ * @reason: as there
+ * @closed: as there
+ */
+struct hsk_chan_stat {
+	u64 id;
+	u64 sent;
+	u64 received;
+	u64 drained;
+	u64 buffered;
+	u32 capacity;
+	u32 senders;
+	u32 receivers;
+	u32 readers;
+	u32 writers;
+	int reason;
+	bool closed;
+};
+
+struct hsk_chan *hsk_chan_new(u32 capacity);
+void hsk_chan_put(struct hsk_chan *chan);
+void hsk_chan_attach(struct hsk_chan *chan, unsigned int rights);
+void hsk_chan_detach(struct hsk_chan *chan, unsigned int rights);
+
+void hsk_chan_enqueue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+void hsk_chan_dequeue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+
+int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp);
+void hsk_chan_commit_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
+void hsk_chan_restore_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
+
+int hsk_chan_close(struct hsk_chan *chan, int reason);
+void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes);
+
+__poll_t hsk_chan_poll(struct hsk_chan *chan, unsigned int rights);
+void hsk_chan_snapshot(struct hsk_chan *chan, struct hsk_chan_stat *stat);
+
+#endif /* HSK_CHAN_H */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ioctl: the structs of <uapi/linux/hsk.h>. This file and iter.c are all of the
+ * module that touches user memory, and no lock of ours is held while they do.
+ *
+ * What is wrong with a call is looked for in one order, which the uapi header
+ * states: the argument itself, the right, the sizes, the user memory, the
+ * descriptors, and last the state of the channel.
+ */
+#ifndef HSK_IOCTL_H
+#define HSK_IOCTL_H
+
+#include <linux/types.h>
+
+struct file;
+
+void hsk_ioctl_check_abi(void);
+long hsk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif /* HSK_IOCTL_H */

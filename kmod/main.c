@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "endpoint.h"
+#include "ioctl.h"
+
+static struct miscdevice hsk_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "hsk",
+	.fops = &hsk_endpoint_fops,
+};
+
+static int __init hsk_init(void)
+{
+	hsk_ioctl_check_abi();
+	return misc_register(&hsk_device);
+}
+
+/* Runs only when no endpoint is left: each open file holds the module. */
+static void __exit hsk_exit(void)
+{
+	misc_deregister(&hsk_device);
+}
+
+module_init(hsk_init);
+module_exit(hsk_exit);
+
+MODULE_DESCRIPTION("Channels between processes, as file descriptors");
+MODULE_AUTHOR("The hsk developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/errno.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+
+#include "chan.h"
+#include "flight.h"
+#include "msg.h"
+#include "trace.h"
+#include "transfer.h"
+
+/* A sender that gives up; @err is why. See the top of transfer.h. */
+static int hsk_send_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int err)
+{
+	struct hsk_wait *wait = self->wait;
+
+	spin_lock(&chan->lock);
+	if (hsk_wait_claim(wait)) {
+		hsk_chan_dequeue_locked(&chan->senders, self);
+	} else if (hsk_wait_done(wait)) {
+		err = wait->result;
+	} else {
+		/* A receiver is copying the message: it is that one's now. */
+		self->msg->sender = NULL;
+		err = 0;
+	}
+	spin_unlock(&chan->lock);
+	return err;
+}
+
+static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op)
+{
+	struct hsk_waiter self;
+	struct hsk_wakes wakes;
+	struct hsk_wait wait;
+	bool queued = false;
+	int err;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	err = hsk_chan_offer_locked(chan, msg, &wakes);
+	if (err == -EAGAIN && !op->nonblock) {
+		hsk_wait_init(&wait);
+		self.wait = &wait;
+		self.msg = msg;
+		hsk_chan_enqueue_locked(&chan->senders, &self);
+		wakes.readers |= EPOLLIN | EPOLLRDNORM;
+		queued = true;
+	}
+	spin_unlock(&chan->lock);
+	hsk_chan_wake(chan, &wakes);
+	if (!queued)
+		return err;
+
+	trace_hsk_block(chan->id, true);
+	err = hsk_wait_sleep(&wait, op->deadline);
+	return err ? hsk_send_withdraw(chan, &self, err) : wait.result;
+}
+
+/**
+ * hsk_send() - send a message
+ * @chan: the channel; the caller holds an endpoint with the WRITE right
+ * @msg: the message; the caller's still on error, no longer on success
+ * @op: how long it may take
+ *
+ * Context: may sleep, killable.
+ * Return: 0; -ETOOMANYREFS, -ELOOP, -ENOMEM from the flight; -EPIPE; -EAGAIN;
+ * -ERESTARTSYS; -ETIMEDOUT.
+ */
+int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op)
+{
+	u32 nr_fds = hsk_msg_nr_fds(msg);
+	u32 len = msg->len;
+	int err = 0;
+
+	if (msg->flight)
+		err = hsk_flight_launch(msg->flight, &chan->node, msg->uid);
+	if (!err)
+		err = hsk_send_blocking(chan, msg, op);
+	trace_hsk_send(chan->id, len, nr_fds, err);
+	return err;
+}
+
+static int hsk_recv_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int err)
+{
+	spin_lock(&chan->lock);
+	if (hsk_wait_claim(self->wait))
+		hsk_chan_dequeue_locked(&chan->receivers, self);
+	else
+		err = self->wait->result;
+	spin_unlock(&chan->lock);
+	return err;
+}
+
+static int hsk_recv_sleep(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_waiter *self,
+			  const struct hsk_op *op)
+{
+	int err;
+
+	trace_hsk_block(chan->id, false);
+	err = hsk_wait_sleep(self->wait, op->deadline);
+	err = err ? hsk_recv_withdraw(chan, self, err) : self->wait->result;
+	recv->room = self->room;
+	recv->msg = self->msg;
+	if (err || !fatal_signal_pending(current))
+		return err;
+
+	/* Killed: nobody would see the message. The next receiver will. */
+	hsk_recv_restore(chan, recv);
+	return -ERESTARTSYS;
+}
+
+/**
+ * hsk_recv() - take a message
+ * @chan: the channel; the caller holds an endpoint with the READ right
+ * @recv: what is asked for and given
+ * @op: how long it may take
+ *
+ * Context: may sleep, killable.
+ * Return: 0: @recv->msg is in transit, commit or restore it; HSK_RECV_CLOSED;
+ * -EMSGSIZE; -EBADMSG; -EAGAIN; -ERESTARTSYS; -ETIMEDOUT.
+ */
+int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op)
+{
+	struct hsk_waiter self;
+	struct hsk_wakes wakes;
+	struct hsk_wait wait;
+	bool queued = false;
+	int err;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg);
+	if (err == -EAGAIN && !op->nonblock) {
+		hsk_wait_init(&wait);
+		self.wait = &wait;
+		self.msg = NULL;
+		self.room = recv->room;
+		hsk_chan_enqueue_locked(&chan->receivers, &self);
+		wakes.writers |= EPOLLOUT | EPOLLWRNORM;
+		queued = true;
+	}
+	spin_unlock(&chan->lock);
+	if (queued) {
+		hsk_chan_wake(chan, &wakes);
+		err = hsk_recv_sleep(chan, recv, &self, op);
+	}
+
+	/* Never changes once closed; the lock has ordered us after the close. */
+	if (err == HSK_RECV_CLOSED)
+		recv->reason = READ_ONCE(chan->reason);
+	if (err)
+		trace_hsk_recv(chan->id, 0, 0, err);
+	return err;
+}
+
+/**
+ * hsk_recv_commit() - the message has reached user memory
+ * @chan: the channel
+ * @recv: after hsk_recv() returned 0; @recv->msg is the caller's to free
+ */
+void hsk_recv_commit(struct hsk_chan *chan, struct hsk_recv *recv)
+{
+	struct hsk_wakes wakes;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	hsk_chan_commit_locked(chan, recv->msg, &wakes);
+	spin_unlock(&chan->lock);
+	hsk_chan_wake(chan, &wakes);
+	trace_hsk_recv(chan->id, recv->msg->len, hsk_msg_nr_fds(recv->msg), 0);
+}
+
+/**
+ * hsk_recv_restore() - the message could not be taken after all
+ * @chan: the channel
+ * @recv: after hsk_recv() returned 0; @recv->msg is not the caller's any more
+ */
+void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv)
+{
+	struct hsk_wakes wakes;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	hsk_chan_restore_locked(chan, recv->msg, &wakes);
+	spin_unlock(&chan->lock);
+	hsk_chan_wake(chan, &wakes);
+	recv->msg = NULL;
+}

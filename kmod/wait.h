@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Waiting: who waits, who may end the wait, and how it is ended.
+ *
+ * A struct hsk_wait is one operation that waits. It stands in a channel's queue
+ * by a struct hsk_waiter (the place in the queue, and what is offered or what
+ * fits). Both live on the waiting task's stack.
+ *
+ * The claim. Whoever wants to end a wait claims it first; only one can:
+ *
+ *	QUEUED --claim--> CLAIMED --finish--> DONE
+ *	   ^                 |
+ *	   +----unclaim------+
+ *
+ * The partner claims to match, close claims to refuse, and the waiting task
+ * itself claims to withdraw (signal, deadline). A claim is made under the lock
+ * of the channel in whose queue the waiter stands, and the winner takes the
+ * waiter out of that queue under the same lock.
+ *
+ * CLAIMED lasts beyond the lock in one case: a receiver has taken a waiting
+ * sender's message and is copying it to its own memory. It then finishes the
+ * sender, or unclaims it and puts it back where it stood (see chan.h). The
+ * sender is not held up by that: a signal or its deadline lets it go, with
+ * success, and the message is then the receiver's alone.
+ *
+ * Life time. Once a wait is DONE its memory may be gone: finish() reads the
+ * task and takes a reference to it first, stores DONE last, and nobody looks at
+ * the wait afterwards. The task is woken from struct hsk_wakes, after unlock.
+ *
+ * Ordering. finish() stores the result, then DONE with release; sleep() loads
+ * the state with acquire. set_current_state() before that load and the wake-up
+ * after that store are the usual pair: either the sleeper sees DONE or the waker
+ * sees a sleeping task.
+ */
+#ifndef HSK_WAIT_H
+#define HSK_WAIT_H
+
+#include <linux/atomic.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct hsk_msg;
+struct task_struct;
+
+enum hsk_wait_state {
+	HSK_WAIT_QUEUED,
+	HSK_WAIT_CLAIMED,
+	HSK_WAIT_DONE,
+};
+
+/**
+ * struct hsk_wait - one operation that waits
+ * @state: enum hsk_wait_state; see above for who may change it
+ * @result: how it ended; written by the claimer before DONE
+ * @task: who waits; immutable
+ */
+struct hsk_wait {
+	atomic_t state;
+	int result;
+	struct task_struct *task;
+};
+
+/**
+ * struct hsk_room - what a receiver can take
+ * @len: bytes; after -EMSGSIZE the bytes that the message needs
+ * @nr_fds: descriptors; after -EMSGSIZE the descriptors that it needs
+ * @bytes_only: read(2), which has no way to take a descriptor
+ */
+struct hsk_room {
+	u32 len;
+	u32 nr_fds;
+	bool bytes_only;
+};
+
+/**
+ * struct hsk_waiter - a place in a channel's queue
+ * @node: in the queue of senders or receivers; the channel's lock
+ * @wait: whose place it is; immutable
+ * @msg: sender: what it offers. Receiver: what it was given
+ * @room: receiver: what it can take
+ *
+ * @msg and @room are the claimer's while CLAIMED, the waiting task's otherwise.
+ */
+struct hsk_waiter {
+	struct list_head node;
+	struct hsk_wait *wait;
+	struct hsk_msg *msg;
+	struct hsk_room room;
+};
+
+#define HSK_WAKES_MAX 16
+
+/**
+ * struct hsk_wakes - wake-ups decided under a lock and due after it
+ * @nr: tasks in @tasks
+ * @readers: poll events for those who poll to receive, 0: none
+ * @writers: poll events for those who poll to send, 0: none
+ * @everyone: all pollers, exclusive ones too: the state will not change back
+ * @tasks: in the order in which they are to run; a reference each
+ */
+struct hsk_wakes {
+	unsigned int nr;
+	__poll_t readers;
+	__poll_t writers;
+	bool everyone;
+	struct task_struct *tasks[HSK_WAKES_MAX];
+};
+
+static inline void hsk_wakes_init(struct hsk_wakes *wakes)
+{
+	wakes->nr = 0;
+	wakes->readers = 0;
+	wakes->writers = 0;
+	wakes->everyone = false;
+}
+
+static inline bool hsk_wakes_full(const struct hsk_wakes *wakes)
+{
+	return wakes->nr == HSK_WAKES_MAX;
+}
+
+void hsk_wakes_run(struct hsk_wakes *wakes);
+
+void hsk_wait_init(struct hsk_wait *wait);
+bool hsk_wait_claim(struct hsk_wait *wait);
+void hsk_wait_unclaim(struct hsk_wait *wait);
+void hsk_wait_finish(struct hsk_wait *wait, int result, struct hsk_wakes *wakes);
+bool hsk_wait_done(const struct hsk_wait *wait);
+int hsk_wait_sleep(struct hsk_wait *wait, ktime_t deadline);
+
+#endif /* HSK_WAIT_H */
