@@ -515,6 +515,34 @@ int t_raise_nofile(unsigned int nr)
 	return setrlimit(RLIMIT_NOFILE, &limit) ? -errno : 0;
 }
 
+int t_free_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+static int set_nofile(rlim_t nr)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	limit.rlim_cur = nr < limit.rlim_max ? nr : limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit) ? -errno : 0;
+}
+
+int t_exhaust_fds(void)
+{
+	return set_nofile(t_free_fd());
+}
+
+int t_allow_fds(void)
+{
+	return set_nofile(RLIM_INFINITY);
+}
+
 int t_count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -180,6 +180,11 @@ long t_param(const char *name);
 int t_set_param(const char *name, long value);
 /* Raise the limit of open files to @nr. 0 or -errno. */
 int t_raise_nofile(unsigned int nr);
+/* From now on no descriptor can be made in this process; and again. */
+int t_exhaust_fds(void);
+int t_allow_fds(void);
+/* The descriptor that the next open would return. */
+int t_free_fd(void);
 /* How many descriptors this process has open. */
 int t_count_fds(void);
 /* A file of one line: 0 or -errno. */
