@@ -258,8 +258,8 @@ int hsk_send_until(int ep, const void *data, size_t len, uint64_t deadline,
  * @ep: an endpoint that may send
  * @data: the message's bytes; may be NULL if @len is 0
  * @len: number of bytes, 0 to the module's max_msg_size
- * @fds: descriptors to send along: endpoints (Go: chan chan T), regular files,
- *	memfds, pipes; may be NULL if @nr_fds is 0
+ * @fds: descriptors to send along: endpoints (in Go a channel of channels),
+ *	regular files, memfds, pipes; may be NULL if @nr_fds is 0
  * @nr_fds: how many, 0 to the module's max_fds
  * @ctx: NULL
  *
