@@ -294,7 +294,7 @@ static bool recv_pair_fails(unsigned int one, unsigned int other, bool empty,
 	if (other != one)
 		recv_faults[other].apply(&scene);
 	failed = recv_fails(&scene, want);
-	if (t_t_allow_fds() || !failed)
+	if (t_allow_fds() || !failed)
 		return false;
 	t_fill(scene.buf, ROOM);
 	return empty || recv_succeeds(&scene);

@@ -94,7 +94,7 @@ int t_abi(int fd, struct hsk_abi_args *abi)
 }
 
 int t_send_full(int fd, const void *buf, size_t len, const int *fds,
-		unsigned int nr_fds, unsigned int flags, uint64_t deadline)
+		unsigned int nr_fds, unsigned int flags, __u64 deadline)
 {
 	struct hsk_send_args args = {
 		.size = sizeof(args),
@@ -119,7 +119,7 @@ int t_send_flags(int fd, const void *buf, size_t len, unsigned int flags)
 	return t_send_full(fd, buf, len, NULL, 0, flags, 0);
 }
 
-int t_send_deadline(int fd, const void *buf, size_t len, uint64_t deadline)
+int t_send_deadline(int fd, const void *buf, size_t len, __u64 deadline)
 {
 	return t_send_full(fd, buf, len, NULL, 0, 0, deadline);
 }
@@ -130,7 +130,7 @@ int t_send_fd(int fd, int passed)
 }
 
 int t_recv_full(int fd, void *buf, size_t room, int *fds, unsigned int nr_fds,
-		unsigned int flags, uint64_t deadline, struct hsk_msghdr *msg)
+		unsigned int flags, __u64 deadline, struct hsk_msghdr *msg)
 {
 	struct hsk_recv_args args;
 	int ret;
@@ -162,7 +162,7 @@ int t_recv_flags(int fd, void *buf, size_t room, unsigned int flags,
 	return t_recv_full(fd, buf, room, NULL, 0, flags, 0, msg);
 }
 
-int t_recv_deadline(int fd, void *buf, size_t room, uint64_t deadline,
+int t_recv_deadline(int fd, void *buf, size_t room, __u64 deadline,
 		    struct hsk_msghdr *msg)
 {
 	return t_recv_full(fd, buf, room, NULL, 0, 0, deadline, msg);
@@ -181,20 +181,20 @@ int t_recv_fd(int fd)
 	return msg.nr_fds == 1 ? passed : -EBADMSG;
 }
 
-int t_put(int fd, uint64_t value)
+int t_put(int fd, __u64 value)
 {
 	return t_send(fd, &value, sizeof(value));
 }
 
-int t_try_put(int fd, uint64_t value)
+int t_try_put(int fd, __u64 value)
 {
 	return t_send_flags(fd, &value, sizeof(value), HSK_OP_F_DONTWAIT);
 }
 
-static int get(int fd, uint64_t *value, unsigned int flags)
+static int get(int fd, __u64 *value, unsigned int flags)
 {
 	struct hsk_msghdr msg;
-	uint64_t v;
+	__u64 v;
 	int ret = t_recv_flags(fd, &v, sizeof(v), flags, &msg);
 
 	if (ret)
@@ -207,12 +207,12 @@ static int get(int fd, uint64_t *value, unsigned int flags)
 	return 1;
 }
 
-int t_get(int fd, uint64_t *value)
+int t_get(int fd, __u64 *value)
 {
 	return get(fd, value, 0);
 }
 
-int t_try_get(int fd, uint64_t *value)
+int t_try_get(int fd, __u64 *value)
 {
 	return get(fd, value, HSK_OP_F_DONTWAIT);
 }
@@ -226,8 +226,8 @@ bool t_conserved(int fd)
 	return info.sent == info.received + info.buffered + info.drained;
 }
 
-bool t_counters(int fd, uint64_t sent, uint64_t received, uint64_t buffered,
-		uint64_t drained)
+bool t_counters(int fd, __u64 sent, __u64 received, __u64 buffered,
+		__u64 drained)
 {
 	struct hsk_info_args info;
 	int ret = t_info(fd, &info);
@@ -267,7 +267,7 @@ static bool is_closed(const struct hsk_info_args *info, unsigned int nr)
 static int wait_for(int fd, unsigned int nr,
 		    bool (*reached)(const struct hsk_info_args *, unsigned int))
 {
-	uint64_t end = t_in_ms(T_BOUND_MS);
+	__u64 end = t_in_ms(T_BOUND_MS);
 	struct hsk_info_args info;
 	int ret;
 
@@ -297,7 +297,7 @@ int t_wait_closed(int fd)
 	return wait_for(fd, 0, is_closed);
 }
 
-uint64_t t_now(void)
+__u64 t_now(void)
 {
 	struct timespec now;
 
@@ -305,7 +305,7 @@ uint64_t t_now(void)
 	return now.tv_sec * T_SEC + now.tv_nsec;
 }
 
-uint64_t t_in_ms(unsigned int ms)
+__u64 t_in_ms(unsigned int ms)
 {
 	return t_now() + ms * T_MSEC;
 }

@@ -88,9 +88,9 @@ int t_abi(int fd, struct hsk_abi_args *abi);
 
 int t_send(int fd, const void *buf, size_t len);
 int t_send_flags(int fd, const void *buf, size_t len, unsigned int flags);
-int t_send_deadline(int fd, const void *buf, size_t len, uint64_t deadline);
+int t_send_deadline(int fd, const void *buf, size_t len, __u64 deadline);
 int t_send_full(int fd, const void *buf, size_t len, const int *fds,
-		unsigned int nr_fds, unsigned int flags, uint64_t deadline);
+		unsigned int nr_fds, unsigned int flags, __u64 deadline);
 /* One descriptor and no bytes. */
 int t_send_fd(int fd, int passed);
 
@@ -101,26 +101,26 @@ int t_send_fd(int fd, int passed);
 int t_recv(int fd, void *buf, size_t room, struct hsk_msghdr *msg);
 int t_recv_flags(int fd, void *buf, size_t room, unsigned int flags,
 		 struct hsk_msghdr *msg);
-int t_recv_deadline(int fd, void *buf, size_t room, uint64_t deadline,
+int t_recv_deadline(int fd, void *buf, size_t room, __u64 deadline,
 		    struct hsk_msghdr *msg);
 int t_recv_full(int fd, void *buf, size_t room, int *fds, unsigned int nr_fds,
-		unsigned int flags, uint64_t deadline, struct hsk_msghdr *msg);
+		unsigned int flags, __u64 deadline, struct hsk_msghdr *msg);
 /* A message of one descriptor: the descriptor, -EPIPE when closed, -errno. */
 int t_recv_fd(int fd);
 
 /* Messages of one 64-bit number. t_get: 1, 0 when closed, -errno. */
-int t_put(int fd, uint64_t value);
-int t_try_put(int fd, uint64_t value);
-int t_get(int fd, uint64_t *value);
-int t_try_get(int fd, uint64_t *value);
+int t_put(int fd, __u64 value);
+int t_try_put(int fd, __u64 value);
+int t_get(int fd, __u64 *value);
+int t_try_get(int fd, __u64 *value);
 
 /* --- what the channel says ---------------------------------------------- */
 
 /* sent == received + buffered + drained. */
 bool t_conserved(int fd);
 /* The same with these very counters; says on stderr what differs. */
-bool t_counters(int fd, uint64_t sent, uint64_t received, uint64_t buffered,
-		uint64_t drained);
+bool t_counters(int fd, __u64 sent, __u64 received, __u64 buffered,
+		__u64 drained);
 /* Wait until exactly @nr are blocked. 0 or -ETIMEDOUT after 10 seconds. */
 int t_wait_senders(int fd, unsigned int nr);
 int t_wait_receivers(int fd, unsigned int nr);
@@ -129,8 +129,8 @@ int t_wait_closed(int fd);
 
 /* --- time ----------------------------------------------------------------- */
 
-uint64_t t_now(void);			/* CLOCK_MONOTONIC, nanoseconds */
-uint64_t t_in_ms(unsigned int ms);	/* an absolute deadline */
+__u64 t_now(void);			/* CLOCK_MONOTONIC, nanoseconds */
+__u64 t_in_ms(unsigned int ms);	/* an absolute deadline */
 void t_sleep_ms(unsigned int ms);
 
 /* --- memory --------------------------------------------------------------- */
