@@ -23,7 +23,7 @@ static int same(const struct point *a, const struct point *b)
 static void every_form_carries_the_value(void)
 {
 	struct point got = { 0, 0 };
-	struct hsk_message msg;
+	struct hsk_message msg = { 0 };
 	int ep = hsk_chan_new(1);
 	uint64_t soon = hsk_deadline_in_ms(10000);
 
@@ -50,7 +50,7 @@ static void every_form_carries_the_value(void)
 static void close_is_seen_and_leaves_the_value(void)
 {
 	struct point got = sent;
-	struct hsk_message msg;
+	struct hsk_message msg = { 0 };
 	int ep = hsk_chan_new(1);
 
 	EXPECT_EQ(0, hsk_close(ep, 9));
