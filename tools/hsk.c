@@ -5,7 +5,6 @@
  * The endpoint it works on is a descriptor that it inherited: the one that
  * $HSK_FD or --fd names. hsk new is where such a descriptor comes from.
  */
-#include <ctype.h>
 #include <err.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -44,7 +43,7 @@ static const char usage_text[] =
 	"       hsk [--fd N] close [REASON]\n"
 	"       hsk [--fd N] info\n"
 	"       hsk info PID [FD]\n"
-	"       hsk abi\n"
+	"       hsk [--fd N] abi\n"
 	"       hsk --help | --version\n";
 
 static void __attribute__((__noreturn__)) usage(void)
@@ -132,7 +131,7 @@ static int endpoint(int fd_option)
 	if (fd_option >= 0)
 		return fd_option;
 	if (!name)
-		errx(STATUS_USAGE, "no endpoint: give --fd N, or run under 'hsk new' which sets HSK_FD");
+		errx(STATUS_USAGE, "no channel: give --fd N, or run under 'hsk new'");
 	return (int)parse_number(name, 0, INT_MAX, "HSK_FD");
 }
 
@@ -228,7 +227,9 @@ static int do_info(int fd_option, int argc, char **argv)
 
 static int do_abi(int fd_option, int argc, char **argv)
 {
-	int ep = fd_option >= 0 ? fd_option : new_channel(0);
+	/* With no endpoint at hand the device answers as well. */
+	bool at_hand = fd_option >= 0 || getenv("HSK_FD");
+	int ep = at_hand ? endpoint(fd_option) : new_channel(0);
 	uint64_t features;
 	int ret = hsk_abi(ep, &features);
 
@@ -324,8 +325,10 @@ static int do_send(int fd_option, int argc, char **argv)
 	ep = endpoint(fd_option);
 	data = argv[optind];
 	len = strlen(data);
-	if (strcmp(data, "-") == 0)
-		data = input = read_input(&len);
+	if (strcmp(data, "-") == 0) {
+		input = read_input(&len);
+		data = input;
+	}
 	ret = opts.try ? hsk_try_send(ep, data, len) :
 			 hsk_send_until(ep, data, len, opts.deadline, NULL);
 	free(input);
