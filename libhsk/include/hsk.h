@@ -14,8 +14,8 @@
  *   is printed, and no call ends the program.
  * - Return: 0 or positive is success, negative is -errno. The variable errno is
  *   unspecified afterwards.
- * - Failure has no effect and writes no output (one exception: the sizes that
- *   -EMSGSIZE reports, see hsk_recv()).
+ * - Failure has no effect and writes no output (two exceptions: the sizes that
+ *   -EMSGSIZE reports, see hsk_recv(), and part of a buffer after -EFAULT).
  * - Every function may be called from any number of threads at once, also on the
  *   same endpoint, and is async-signal-safe. Only hsk_chan_new() and
  *   hsk_chan_pair() contain a cancellation point.
