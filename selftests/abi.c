@@ -29,7 +29,7 @@ union any_args {
 	struct hsk_send_args send;
 	struct hsk_recv_args recv;
 	struct hsk_close_args close;
-	unsigned char bytes[sizeof(struct hsk_send_args) + TAIL];
+	unsigned char bytes[256];
 };
 
 static void fill_nothing(void *args)

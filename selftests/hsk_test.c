@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -215,6 +216,54 @@ int t_get(int fd, __u64 *value)
 int t_try_get(int fd, __u64 *value)
 {
 	return get(fd, value, HSK_OP_F_DONTWAIT);
+}
+
+static int write_value(int fd, __u64 value)
+{
+	ssize_t ret = write(fd, &value, sizeof(value));
+
+	if (ret < 0)
+		return -errno;
+	return ret == sizeof(value) ? 0 : -EIO;
+}
+
+static int read_value(int fd, __u64 *value)
+{
+	__u64 v;
+	ssize_t ret = read(fd, &v, sizeof(v));
+
+	if (ret <= 0)
+		return ret ? -errno : 0;
+	if (ret != sizeof(v))
+		return -EIO;
+	*value = v;
+	return 1;
+}
+
+int t_put_by(enum t_form form, int fd, __u64 value)
+{
+	int ret;
+
+	if (form == T_BLOCK)
+		return t_put(fd, value);
+	if (form == T_RW)
+		return write_value(fd, value);
+	while ((ret = t_try_put(fd, value)) == -EAGAIN)
+		sched_yield();
+	return ret;
+}
+
+int t_get_by(enum t_form form, int fd, __u64 *value)
+{
+	int ret;
+
+	if (form == T_BLOCK)
+		return t_get(fd, value);
+	if (form == T_RW)
+		return read_value(fd, value);
+	while ((ret = t_try_get(fd, value)) == -EAGAIN)
+		sched_yield();
+	return ret;
 }
 
 bool t_conserved(int fd)

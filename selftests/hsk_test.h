@@ -114,6 +114,15 @@ int t_try_put(int fd, __u64 value);
 int t_get(int fd, __u64 *value);
 int t_try_get(int fd, __u64 *value);
 
+/*
+ * The same in the forms that programs use: blocking ioctls, DONTWAIT ioctls
+ * again and again, read(2) and write(2).
+ */
+enum t_form { T_BLOCK, T_DONTWAIT, T_RW };
+
+int t_put_by(enum t_form form, int fd, __u64 value);
+int t_get_by(enum t_form form, int fd, __u64 *value);
+
 /* --- what the channel says ---------------------------------------------- */
 
 /* sent == received + buffered + drained. */

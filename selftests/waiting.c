@@ -357,6 +357,31 @@ TEST_F(waiting, message_that_came_back_goes_to_the_next_waiting_receiver)
 	EXPECT_TRUE(t_counters(self->zero, 1, 1, 0, 0));
 }
 
+TEST_F(waiting, messages_that_came_back_keep_their_order)
+{
+	void *bad = t_bad_address();
+	struct t_job *jobs[3];
+	int fd = t_new(3);
+	int round, i;
+	__u64 v;
+
+	/* The receivers fail in any order; often enough to meet the others. */
+	for (round = 0; round < 40; round++) {
+		for (i = 0; i < 3; i++) {
+			jobs[i] = t_job_recv(self->mode, fd, bad, 8, 0);
+			ASSERT_EQ(0, t_wait_receivers(fd, i + 1));
+		}
+		for (i = 0; i < 3; i++)
+			ASSERT_EQ(0, t_try_put(fd, i));
+		for (i = 0; i < 3; i++)
+			EXPECT_EQ(-EFAULT, t_job_end(jobs[i]));
+		for (i = 0; i < 3; i++) {
+			ASSERT_EQ(1, t_try_get(fd, &v));
+			ASSERT_EQ(i, v);
+		}
+	}
+}
+
 TEST_F(waiting, waiting_receiver_with_too_little_room_fails_and_the_next_gets_it)
 {
 	struct t_job *small = t_job_recv(self->mode, self->zero, NULL, 4, 0);
