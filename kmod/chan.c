@@ -65,9 +65,15 @@ void hsk_chan_enqueue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
 	queue->nr++;
 }
 
-static void hsk_chan_requeue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
+/* A sender that had been taken out goes back to where its ticket says, in front. */
+static void hsk_chan_requeue_locked(struct hsk_queue *queue, struct hsk_waiter *sender)
 {
-	list_add(&waiter->node, &queue->waiters);
+	struct hsk_waiter *later;
+
+	list_for_each_entry(later, &queue->waiters, node)
+		if (later->msg->ticket > sender->msg->ticket)
+			break;
+	list_add_tail(&sender->node, &later->node);
 	queue->nr++;
 }
 
@@ -105,11 +111,17 @@ static bool hsk_chan_has_slot_locked(const struct hsk_chan *chan)
 	return chan->slots < chan->capacity;
 }
 
+/* Behind all that came before, as a rule the last. */
 static void hsk_chan_store_locked(struct hsk_chan *chan, struct hsk_msg *msg,
 				  struct hsk_wakes *wakes)
 {
+	struct hsk_msg *earlier;
+
+	list_for_each_entry_reverse(earlier, &chan->buffer, node)
+		if (earlier->ticket < msg->ticket)
+			break;
+	list_add(&msg->node, &earlier->node);
 	msg->has_slot = true;
-	list_add_tail(&msg->node, &chan->buffer);
 	chan->slots++;
 	chan->sent++;
 	wakes->readers |= EPOLLIN | EPOLLRDNORM;
@@ -135,6 +147,7 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
 	lockdep_assert_held(&chan->lock);
 	if (chan->closed)
 		return -EPIPE;
+	msg->ticket = chan->tickets++;
 
 	while ((receiver = hsk_chan_claim_first_locked(&chan->receivers))) {
 		err = hsk_msg_fits(msg, &receiver->room);
@@ -152,6 +165,20 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
 		return -EAGAIN;
 	hsk_chan_store_locked(chan, msg, wakes);
 	return 0;
+}
+
+/*
+ * The buffer comes first, but for a sender that was put back into its queue while
+ * a later one's message, whose sender has returned, was put back into the buffer.
+ */
+static bool hsk_chan_buffer_first_locked(struct hsk_chan *chan)
+{
+	const struct hsk_waiter *sender;
+	const struct hsk_msg *msg;
+
+	msg = list_first_entry_or_null(&chan->buffer, struct hsk_msg, node);
+	sender = list_first_entry_or_null(&chan->senders.waiters, struct hsk_waiter, node);
+	return msg && (chan->closed || !sender || msg->ticket < sender->msg->ticket);
 }
 
 static int hsk_chan_take_buffered_locked(struct hsk_chan *chan, struct hsk_room *room,
@@ -182,7 +209,7 @@ int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hs
 	int err;
 
 	lockdep_assert_held(&chan->lock);
-	if (!list_empty(&chan->buffer))
+	if (hsk_chan_buffer_first_locked(chan))
 		return hsk_chan_take_buffered_locked(chan, room, msgp);
 	if (chan->closed)
 		return HSK_RECV_CLOSED;
@@ -270,6 +297,20 @@ void hsk_chan_commit_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct h
 		wakes->writers |= EPOLLOUT | EPOLLWRNORM;
 }
 
+/* In front of all that came after, as a rule the first. */
+static void hsk_chan_restore_buffered_locked(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_msg *later;
+
+	hsk_chan_leave_transit_locked(chan, msg);
+	list_for_each_entry(later, &chan->buffer, node)
+		if (later->ticket > msg->ticket)
+			break;
+	list_add_tail(&msg->node, &later->node);
+	msg->has_slot = true;
+	chan->slots++;
+}
+
 static void hsk_chan_restore_sender_locked(struct hsk_chan *chan, struct hsk_waiter *sender,
 					   struct hsk_wakes *wakes)
 {
@@ -284,7 +325,7 @@ static void hsk_chan_restore_sender_locked(struct hsk_chan *chan, struct hsk_wai
 }
 
 /**
- * hsk_chan_restore_locked() - a message in transit goes back to the front
+ * hsk_chan_restore_locked() - a message in transit goes back to where it came from
  * @chan: the channel
  * @msg: the message; the channel's, or its waiting sender's
  * @wakes: gets whom to wake
@@ -295,14 +336,10 @@ void hsk_chan_restore_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct 
 
 	lockdep_assert_held(&chan->lock);
 	msg->sender = NULL;
-	if (sender) {
+	if (sender)
 		hsk_chan_restore_sender_locked(chan, sender, wakes);
-	} else {
-		hsk_chan_leave_transit_locked(chan, msg);
-		msg->has_slot = true;
-		chan->slots++;
-		list_add(&msg->node, &chan->buffer);
-	}
+	else
+		hsk_chan_restore_buffered_locked(chan, msg);
 	wakes->readers |= EPOLLIN | EPOLLRDNORM;
 	hsk_chan_serve_locked(chan, wakes);
 	hsk_chan_admit_locked(chan, wakes);

@@ -12,7 +12,9 @@
  * - sent = received + drained + buffered, where buffered = slots + handed.
  *
  * Order. One FIFO runs through the buffer and on through the waiting senders.
- * Receivers take from its front, in the order in which they came.
+ * Receivers take from its front, in the order in which they came. A message has a
+ * ticket from its offer on. Tickets rise along the buffer and along the senders,
+ * also when several that were in transit come back, in whatever order.
  *
  * A message's way. hsk_chan_offer_locked() gives it to the first waiting
  * receiver that has room for it, else puts it into a free slot of the buffer.
@@ -23,10 +25,11 @@
  *
  * - commits: it counts as received, its slot is free, a waiting sender moves in;
  * - or restores (bad memory, no free descriptor, killed): it is as if it had
- *   never been taken. From the buffer: back to the front, in its slot. From a
- *   sender that still waits: that sender is first in the queue again. From a
- *   sender that has returned: to the front of the buffer, beyond the capacity if
- *   need be; there are never more of those than receivers that have failed.
+ *   never been taken. From the buffer: back there, in its slot. From a sender
+ *   that still waits: that sender is back in the queue. From a sender that has
+ *   returned: into the buffer, beyond the capacity if need be; there are never
+ *   more of those than receivers that have failed. All of it in front, where the
+ *   ticket says.
  *
  * A slot stays taken while its message is in transit, so that a receive that
  * fails has let nobody in. A message handed straight to a receiver has no slot.
@@ -95,6 +98,7 @@ struct hsk_queue {
  * @handed: messages in transit that were never in @buffer
  * @senders: who waits to send
  * @receivers: who waits to receive
+ * @tickets: messages offered so far
  * @sent: messages accepted
  * @received: messages committed
  * @drained: messages thrown away
@@ -116,6 +120,7 @@ struct hsk_chan {
 	unsigned int handed;
 	struct hsk_queue senders;
 	struct hsk_queue receivers;
+	u64 tickets;
 	u64 sent;
 	u64 received;
 	u64 drained;

@@ -52,18 +52,18 @@ struct hsk_flight *hsk_flight_new(u32 nr)
 }
 
 /*
- * A regular file of a file system that can be mounted, or a memfd. Pseudo file
- * systems also show some of their objects as regular files (namespaces, on
- * newer kernels pidfds and all anonymous inodes, such as io_uring), and those
- * may hold files in turn; none of them can be mounted. tmpfs has a mount inside
- * the kernel that is marked like them, the one that memfds live on.
+ * A regular file of a file system that users mount, or a memfd. File systems
+ * that only the kernel mounts also show some of their objects as regular files
+ * (namespaces, on newer kernels pidfds and all anonymous inodes, such as
+ * io_uring), and those may hold files in turn. tmpfs and hugetlbfs have a mount
+ * inside the kernel too, the one that memfds live on.
  */
 static bool hsk_file_is_regular(const struct inode *inode)
 {
 	const struct super_block *sb = inode->i_sb;
 
 	return S_ISREG(inode->i_mode) &&
-	       (!(sb->s_flags & SB_NOUSER) || sb->s_magic == TMPFS_MAGIC ||
+	       (!(sb->s_flags & SB_KERNMOUNT) || sb->s_magic == TMPFS_MAGIC ||
 		sb->s_magic == HUGETLBFS_MAGIC);
 }
 
@@ -77,21 +77,32 @@ static bool hsk_file_may_travel(const struct file *file)
 /**
  * hsk_flight_add() - add one descriptor
  * @flight: a flight with room for it that is not in the air
- * @file: the open file; the caller's reference passes to the flight on success
+ * @file: the open file; the caller's reference passes to the flight
  * @target: the channel it is an endpoint of, NULL: no endpoint
- *
- * Return: 0; -EOPNOTSUPP: of a kind that can't travel.
  */
-int hsk_flight_add(struct hsk_flight *flight, struct file *file, struct hsk_node *target)
+void hsk_flight_add(struct hsk_flight *flight, struct file *file, struct hsk_node *target)
 {
 	struct hsk_carried *carried = &flight->carried[flight->nr];
 
-	if (!target && !hsk_file_may_travel(file))
-		return -EOPNOTSUPP;
 	carried->file = file;
 	carried->target = target;
 	INIT_LIST_HEAD(&carried->edge);
 	flight->nr++;
+}
+
+/**
+ * hsk_flight_check() - is every descriptor of a kind that can travel?
+ * @flight: a flight that is not in the air
+ *
+ * Return: 0; -EOPNOTSUPP.
+ */
+int hsk_flight_check(const struct hsk_flight *flight)
+{
+	u32 i;
+
+	for (i = 0; i < flight->nr; i++)
+		if (!flight->carried[i].target && !hsk_file_may_travel(flight->carried[i].file))
+			return -EOPNOTSUPP;
 	return 0;
 }
 

@@ -85,7 +85,8 @@ struct hsk_flight {
 void hsk_node_init(struct hsk_node *node);
 
 struct hsk_flight *hsk_flight_new(u32 nr);
-int hsk_flight_add(struct hsk_flight *flight, struct file *file, struct hsk_node *target);
+void hsk_flight_add(struct hsk_flight *flight, struct file *file, struct hsk_node *target);
+int hsk_flight_check(const struct hsk_flight *flight);
 int hsk_flight_launch(struct hsk_flight *flight, struct hsk_node *holder, kuid_t uid);
 void hsk_flight_land(struct hsk_flight *flight);
 void hsk_flight_free(struct hsk_flight *flight);

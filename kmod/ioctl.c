@@ -54,17 +54,12 @@ static int hsk_op_get(struct hsk_op *op, const struct file *file, u32 flags, u64
 static int hsk_flight_add_fd(struct hsk_flight *flight, int fd)
 {
 	struct file *file = fget(fd);
-	struct hsk_node *target = NULL;
-	int err;
 
 	if (!file)
 		return -EBADF;
-	if (hsk_file_is_endpoint(file))
-		target = &hsk_endpoint_chan(file)->node;
-	err = hsk_flight_add(flight, file, target);
-	if (err)
-		fput(file);
-	return err;
+	hsk_flight_add(flight, file,
+		       hsk_file_is_endpoint(file) ? &hsk_endpoint_chan(file)->node : NULL);
+	return 0;
 }
 
 static struct hsk_flight *hsk_flight_get(const struct hsk_msghdr *hdr)
@@ -76,16 +71,16 @@ static struct hsk_flight *hsk_flight_get(const struct hsk_msghdr *hdr)
 	s32 fd;
 
 	flight = hsk_flight_new(hdr->nr_fds);
-	for (i = 0; !IS_ERR(flight) && i < hdr->nr_fds; i++) {
-		err = get_user(fd, ufds + i);
-		if (!err)
-			err = hsk_flight_add_fd(flight, fd);
-		if (err) {
-			hsk_flight_free(flight);
-			return ERR_PTR(err);
-		}
-	}
-	return flight;
+	if (IS_ERR(flight))
+		return flight;
+	for (i = 0; !err && i < hdr->nr_fds; i++)
+		err = get_user(fd, ufds + i) ?: hsk_flight_add_fd(flight, fd);
+	if (!err)
+		err = hsk_flight_check(flight);
+	if (!err)
+		return flight;
+	hsk_flight_free(flight);
+	return ERR_PTR(err);
 }
 
 static struct hsk_msg *hsk_msg_get(const struct hsk_msghdr *hdr)

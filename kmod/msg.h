@@ -33,6 +33,7 @@ struct pid;
  * @node: in the channel's buffer; the channel's lock
  * @sender: the waiting sender it was taken from, while that waits on; the
  *	channel's lock
+ * @ticket: its place in the channel's order; the channel's lock
  * @has_slot: counted in the channel's slots; the channel's lock
  * @pid: who sent it; immutable
  * @uid: likewise
@@ -44,6 +45,7 @@ struct pid;
 struct hsk_msg {
 	struct list_head node;
 	struct hsk_waiter *sender;
+	u64 ticket;
 	bool has_slot;
 	struct pid *pid;
 	kuid_t uid;
