@@ -47,25 +47,35 @@ help:
 	@echo 'Parts: module, vm-module (KVER=version), libhsk, tools, examples.'
 	@echo 'Others: deps (packages that are missing), clean. V=1 shows every command.'
 
+# What a quiet build says about itself.
+say	= @printf '  %-9s %s\n' '$(1)' '$(2)'
+
 module:
-	+$(Q)tools/build-module $(KDIR) modules
+	$(call say,MODULE,for $(KDIR))
+	+$(Q)tools/build-module $(KDIR) $(QUIET) modules
 
 vm-module:
-	+$(Q)tools/build-module "$$(tools/vm-kernel --headers $(KVER))" modules
+	$(call say,MODULE,for kernel $(KVER))
+	+$(Q)tools/build-module "$$(tools/vm-kernel --headers $(KVER))" $(QUIET) modules
 
 libhsk:
+	$(call say,LIBRARY,libhsk)
 	$(SUBMAKE) $(LIBHSK) all
 
 tools: $(BUILD)/tools/hsk
+	@:
 
 # With the library inside, so that it runs from wherever it is copied to.
-$(BUILD)/tools/hsk: tools/hsk.c VERSION | libhsk
+$(BUILD)/tools/hsk: tools/hsk.c VERSION $(wildcard libhsk/*.[ch] libhsk/include/*.h \
+		uapi/linux/*.h) | libhsk
+	$(call say,TOOL,hsk)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE \
 		-DHSK_TOOL_VERSION='"$(file < VERSION)"' -Ilibhsk/include -Iuapi \
 		$(CFLAGS) $(LDFLAGS) -o $@ tools/hsk.c $(BUILD)/libhsk/libhsk.a
 
 examples: libhsk
+	$(call say,EXAMPLES,examples)
 	$(SUBMAKE) -C examples O=$(BUILD)/examples \
 		PKG_CONFIG_PATH=$(BUILD)/libhsk all
 
@@ -91,11 +101,15 @@ shell:
 	$(SUBMAKE) vm-module libhsk tools
 	+$(Q)tools/shell
 
+# Headers of a distribution come without its signing key.
+NO_SIGNATURE = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
 install:
 	+$(Q)tools/build-module $(KDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) \
-		modules_install
+		$(NO_SIGNATURE) modules_install
 	$(if $(DESTDIR),,$(Q)depmod -a "$$(tools/build-module --release $(KDIR))")
 	$(SUBMAKE) $(LIBHSK) DESTDIR=$(DESTDIR) install
+	$(if $(DESTDIR),,$(Q)ldconfig)
 	$(Q)install -D -m 755 $(BUILD)/tools/hsk $(DESTDIR)$(PREFIX)/bin/hsk
 	$(Q)for page in $(MANPAGES); do \
 		install -D -m 644 $$page \
