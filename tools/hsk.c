@@ -97,8 +97,6 @@ static int new_channel(unsigned int capacity)
 static const char *advice_on_operation(int error)
 {
 	switch (error) {
-	case EPIPE:
-		return ": the channel is closed, or nobody is left to receive";
 	case EBADF:
 		return ": the endpoint is not open here, or lacks the right";
 	case ENOTTY:
@@ -112,14 +110,17 @@ static const char *advice_on_operation(int error)
 
 static void __attribute__((__noreturn__)) fail(const char *what, int ret)
 {
-	int status = STATUS_ERROR;
-
-	if (ret == -EAGAIN || ret == -ETIMEDOUT)
-		status = STATUS_NOT_NOW;
-	else if (ret == -EPIPE)
-		status = STATUS_CLOSED;
-	errx(status, "cannot %s: %s%s", what, strerror(-ret),
-	     advice_on_operation(-ret));
+	switch (ret) {
+	case -EAGAIN:
+		errx(STATUS_NOT_NOW, "cannot %s now: it would have to wait", what);
+	case -ETIMEDOUT:
+		errx(STATUS_NOT_NOW, "cannot %s: not in time", what);
+	case -EPIPE:
+		errx(STATUS_CLOSED, "cannot %s: the channel is closed", what);
+	default:
+		errx(STATUS_ERROR, "cannot %s: %s%s", what, strerror(-ret),
+		     advice_on_operation(-ret));
+	}
 }
 
 /* ---- the endpoint at hand ------------------------------------------------ */

@@ -119,8 +119,8 @@ struct hsk_info {
  * closes what it opened. Never blocks.
  *
  * Return: an endpoint that may send, receive and close; or
- * -ENOENT, -ENODEV, -ENXIO the module is not loaded; -EACCES no permission to
- * open /dev/hsk; -EINVAL @capacity too large; -EMFILE, -ENFILE.
+ * -ENOENT, -ENODEV the module is not loaded; -EACCES no permission to open
+ * /dev/hsk; -EINVAL @capacity too large; -EMFILE, -ENFILE.
  */
 int hsk_chan_new(unsigned int capacity);
 

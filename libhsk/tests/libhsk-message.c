@@ -199,6 +199,23 @@ static void descriptors_are_refused_by_kind(void)
 	EXPECT_EQ(-EAGAIN, hsk_try_recv(ep, NULL, 0, NULL));
 }
 
+static void user_is_limited_in_descriptors_in_flight(void)
+{
+	int ep = hsk_chan_new(20000);
+	int file = memfd_create("travels", MFD_CLOEXEC);
+	struct hsk_message msg;
+	int count = 0;
+	int ret;
+
+	while ((ret = hsk_try_send_fds(ep, NULL, 0, &file, 1)) == 0)
+		count++;
+	EXPECT_EQ(-ETOOMANYREFS, ret);
+	EXPECT(count > 0);
+	EXPECT_EQ(0, hsk_try_send(ep, NULL, 0));
+	EXPECT_EQ(1, hsk_recv_fds(ep, NULL, 0, &ret, 1, &msg, NULL));
+	EXPECT_EQ(0, hsk_try_send_fds(ep, NULL, 0, &file, 1));
+}
+
 static void receiver_without_free_descriptor_leaves_the_message(void)
 {
 	struct rlimit few = { 3, 64 };
@@ -333,6 +350,7 @@ static const struct tap_test tests[] = {
 	TAP_TEST(endpoint_travels_in_a_message_and_works_at_once),
 	TAP_TEST(every_form_carries_descriptors),
 	TAP_TEST(descriptors_are_refused_by_kind),
+	TAP_TEST(user_is_limited_in_descriptors_in_flight),
 	TAP_TEST(receiver_without_free_descriptor_leaves_the_message),
 	TAP_TEST(bad_pointer_leaves_the_message),
 	TAP_TEST(context_and_missing_message_are_invalid),
