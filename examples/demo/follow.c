@@ -11,10 +11,16 @@ static const char *reason_name(int reason)
 	return reason == -EOWNERDEAD ? "-EOWNERDEAD" : strerror(-reason);
 }
 
-static void tell_death(const struct news *news, pid_t from, uint64_t killed)
+static void tell_death(const struct news *news, pid_t from, pid_t victim,
+		       uint64_t killed)
 {
-	printf("  noticed     by the dispatcher (pid %d) after %.2f ms: channel closed, %s\n",
-	       from, (news->when - killed) / 1e6, reason_name(news->reason));
+	if (news->pid == victim)
+		printf("  noticed     by the dispatcher (pid %d) after %.2f ms: channel closed, %s\n",
+		       from, (news->when - killed) / 1e6,
+		       reason_name(news->reason));
+	else
+		printf("  GONE        worker %u (pid %d): channel closed, %s\n",
+		       news->worker, news->pid, reason_name(news->reason));
 	if (!news->had_job)
 		printf("  recovered   it had no job in hand: nothing to do again\n");
 }
@@ -37,7 +43,7 @@ pid_t follow(const struct demo *demo)
 			       news.worker, news.pid, news.job.id, news.job.path);
 			break;
 		case NEWS_DEATH:
-			tell_death(&news, from.pid, killed);
+			tell_death(&news, from.pid, victim, killed);
 			break;
 		case NEWS_REASSIGNED:
 			printf("  recovered   job %u given to worker %u\n",
