@@ -339,6 +339,7 @@ static const struct row {
 	  &seqpacket_link },
 	{ "hsk capacity 1, send + receive, one task", same_task,
 	  &single_link },
+	{ NULL, NULL, NULL },
 };
 
 static void print_row(const struct row *row, double each, double pipe)
@@ -352,16 +353,17 @@ static void print_row(const struct row *row, double each, double pipe)
 
 int main(int argc, char **argv)
 {
+	const struct row *row;
 	double pipe = 0;
-	unsigned int i;
 
-	if (argc > 2 || (argc == 2 && !(iterations = strtoul(argv[1], NULL, 10))))
+	if (argc == 2)
+		iterations = strtoul(argv[1], NULL, 10);
+	if (argc > 2 || iterations == 0)
 		errx(2, "usage: hsk-bench [ITERATIONS]");
 	printf("%lu iterations, messages of %d bytes; per operation:\n",
 	       iterations, MESSAGE_BYTES);
 	printf("%-42s %12s %9s\n", "operation", "ns", "x pipe");
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct row *row = &rows[i];
+	for (row = rows; row->name; row++) {
 		double each = (double)row->measure(row->transport) /
 			      (double)iterations;
 

@@ -292,19 +292,20 @@ static bool parse_wait(int option, struct wait_opts *opts)
 /* All of standard input, which becomes one message. */
 static char *read_input(size_t *len)
 {
-	size_t room = 4096;
-	char *data = malloc(room);
-	size_t got;
+	size_t room = 0;
+	char *data = NULL;
+	char *more;
 
 	*len = 0;
-	while (data && (got = fread(data + *len, 1, room - *len, stdin)) > 0) {
-		*len += got;
-		if (*len == room) {
-			room *= 2;
-			data = realloc(data, room);
-		}
-	}
-	if (!data || ferror(stdin))
+	do {
+		room = room ? 2 * room : 4096;
+		more = realloc(data, room);
+		if (!more)
+			break;
+		data = more;
+		*len += fread(data + *len, 1, room - *len, stdin);
+	} while (*len == room);
+	if (!more || ferror(stdin))
 		err(STATUS_ERROR, "cannot read the message");
 	return data;
 }
@@ -351,8 +352,9 @@ static void grow_room(struct room *room, const struct hsk_message *msg)
 	if (msg->nr_fds)
 		errx(STATUS_ERROR, "cannot receive: the message bears %zu descriptors; it stays",
 		     msg->nr_fds);
+	free(room->data);
 	room->size = msg->len;
-	room->data = realloc(room->data, room->size);
+	room->data = malloc(room->size);
 	if (!room->data)
 		err(STATUS_ERROR, "cannot receive");
 }

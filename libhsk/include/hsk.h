@@ -514,7 +514,7 @@ uint64_t hsk_deadline_in_ms(uint64_t ms);
 		*(value) = hsk_got_;					\
 	if ((msg) && hsk_ret_ >= 0)					\
 		*(msg) = hsk_msg_;					\
-	return hsk_ret_;
+	return hsk_ret_
 
 #define HSK_TYPED_RECV_(name, type)					\
 	HSK_TYPED_FN_ name##_recv(int ep, type *value,			\
@@ -523,14 +523,14 @@ uint64_t hsk_deadline_in_ms(uint64_t ms);
 	{								\
 		HSK_TYPED_TAKE_(type, value, msg,			\
 				hsk_recv(ep, &hsk_got_, sizeof(hsk_got_), \
-					 &hsk_msg_, ctx))		\
+					 &hsk_msg_, ctx));		\
 	}								\
 	HSK_TYPED_FN_ name##_try_recv(int ep, type *value,		\
 				      struct hsk_message *msg)		\
 	{								\
 		HSK_TYPED_TAKE_(type, value, msg,			\
 				hsk_try_recv(ep, &hsk_got_,		\
-					     sizeof(hsk_got_), &hsk_msg_)) \
+					     sizeof(hsk_got_), &hsk_msg_)); \
 	}								\
 	HSK_TYPED_FN_ name##_recv_until(int ep, type *value,		\
 					struct hsk_message *msg,	\
@@ -540,7 +540,7 @@ uint64_t hsk_deadline_in_ms(uint64_t ms);
 		HSK_TYPED_TAKE_(type, value, msg,			\
 				hsk_recv_until(ep, &hsk_got_,		\
 					       sizeof(hsk_got_), &hsk_msg_, \
-					       deadline, ctx))		\
+					       deadline, ctx));		\
 	}
 
 #endif /* HSK_H */
