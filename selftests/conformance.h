@@ -8,9 +8,7 @@
 #ifndef HSK_CONFORMANCE_H
 #define HSK_CONFORMANCE_H
 
-#include "hsk_test.h"
-
-#define T_MAX_PARTIES	64
+#include "hsk_job.h"
 
 struct t_setting {
 	enum t_mode mode;
@@ -126,29 +124,5 @@ FIXTURE_VARIANT_ADD(go_few, thread_0) {
 FIXTURE_VARIANT_ADD(go_few, thread_10) {
 	{ T_THREAD, 10, T_BLOCK, T_BLOCK }
 };
-
-/* A crew: parties that run together, each with its own argument. */
-struct t_crew {
-	enum t_mode mode;
-	unsigned int nr;
-	struct t_party parties[T_MAX_PARTIES];
-};
-
-static inline void t_crew_add(struct t_crew *crew, int (*fn)(void *arg), void *arg)
-{
-	if (crew->nr == T_MAX_PARTIES ||
-	    t_start(&crew->parties[crew->nr++], crew->mode, fn, arg))
-		abort();
-}
-
-/* True when each party returned 0. */
-static inline bool t_crew_join(struct t_crew *crew)
-{
-	bool fine = true;
-
-	while (crew->nr)
-		fine &= !t_join(&crew->parties[--crew->nr]);
-	return fine;
-}
 
 #endif /* HSK_CONFORMANCE_H */

@@ -113,3 +113,19 @@ bool t_job_got_closed(struct t_job *job, int reason)
 		job->msg.flags, job->msg.len, job->msg.reason);
 	return false;
 }
+
+void t_crew_add(struct t_crew *crew, int (*fn)(void *arg), void *arg)
+{
+	if (crew->nr == T_MAX_PARTIES ||
+	    t_start(&crew->parties[crew->nr++], crew->mode, fn, arg))
+		abort();
+}
+
+bool t_crew_join(struct t_crew *crew)
+{
+	bool fine = true;
+
+	while (crew->nr)
+		fine &= !t_join(&crew->parties[--crew->nr]);
+	return fine;
+}

@@ -46,4 +46,16 @@ bool t_job_got(struct t_job *job, __u64 value);
 /* The receive ended with CLOSED and this reason. */
 bool t_job_got_closed(struct t_job *job, int reason);
 
+/* A crew: parties that run together, each with its own argument. */
+#define T_MAX_PARTIES	64
+
+struct t_crew {
+	enum t_mode mode;
+	unsigned int nr;
+	struct t_party parties[T_MAX_PARTIES];
+};
+
+void t_crew_add(struct t_crew *crew, int (*fn)(void *arg), void *arg);
+bool t_crew_join(struct t_crew *crew);	/* each returned 0 */
+
 #endif /* HSK_JOB_H */
