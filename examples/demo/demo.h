@@ -16,7 +16,6 @@
 #define DEMO_H
 
 #include <stdint.h>
-#include <stdnoreturn.h>
 
 #include <hsk.h>
 
@@ -96,6 +95,6 @@ enum verdict sums_check(struct sums *sums, const char *path,
 
 uint64_t now(void);
 /* @ret: negative errno. */
-noreturn void die(const char *what, int ret);
+_Noreturn void die(const char *what, int ret);
 
 #endif

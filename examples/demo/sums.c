@@ -65,7 +65,7 @@ enum verdict sums_check(struct sums *sums, const char *path,
 			const unsigned char digest[DIGEST_LEN])
 {
 	char hex[HEX_LEN + 1];
-	struct sum key, *found;
+	struct sum key = { 0 }, *found;
 	int i;
 
 	snprintf(key.path, sizeof(key.path), "%s", path);
