@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A message bears an open file: its receiver needs no right to the path. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -95,6 +95,6 @@ enum verdict sums_check(struct sums *sums, const char *path,
 
 uint64_t now(void);
 /* @ret: negative errno. */
-_Noreturn void die(const char *what, int ret);
+void die(const char *what, int ret) __attribute__((__noreturn__));
 
 #endif
