@@ -341,20 +341,20 @@ static int do_send(int fd_option, int argc, char **argv)
 
 /* ---- recv ---------------------------------------------------------------- */
 
+/* A common message fits at once: too little room costs the place in the queue. */
+#define FIRST_ROOM 65536
+
 /* Where a message is received; it grows to the longest that comes. */
 struct room {
 	char *data;
 	size_t size;
 };
 
-static void grow_room(struct room *room, const struct hsk_message *msg)
+static void set_room(struct room *room, size_t size)
 {
-	if (msg->nr_fds)
-		errx(STATUS_ERROR, "cannot receive: the message bears %zu descriptors; it stays",
-		     msg->nr_fds);
 	free(room->data);
-	room->size = msg->len;
-	room->data = malloc(room->size);
+	room->size = size;
+	room->data = malloc(size);
 	if (!room->data)
 		err(STATUS_ERROR, "cannot receive");
 }
@@ -370,7 +370,10 @@ static int recv_one(int ep, const struct wait_opts *opts, struct room *room,
 						 opts->deadline, NULL);
 		if (ret != -EMSGSIZE)
 			return ret;
-		grow_room(room, msg);
+		if (msg->nr_fds)
+			errx(STATUS_ERROR, "cannot receive: the message bears %zu descriptors; it stays",
+			     msg->nr_fds);
+		set_room(room, msg->len);
 	}
 }
 
@@ -404,6 +407,7 @@ static int do_recv(int fd_option, int argc, char **argv)
 	if (optind != argc)
 		usage();
 	ep = endpoint(fd_option);
+	set_room(&room, FIRST_ROOM);
 	do {
 		ret = recv_one(ep, &opts, &room, &msg);
 		if (ret == 1)

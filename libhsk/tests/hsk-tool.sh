@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # hsk(1), the command-line tool, command by command. TAP on standard output.
-# Needs hsk on the PATH, the module loaded, and root for the test of access.
+# Needs hsk on the PATH, the module loaded, and root for access and limits.
 #
 # What stands in single quotes is for the shell under hsk new:
 # shellcheck disable=SC2016
@@ -71,6 +71,11 @@ ok second_close_fails 4 'hsk: cannot close: the channel is closed' \
 	in_channel 0 'hsk close; hsk close'
 ok long_message_arrives_whole 0 60000 \
 	in_channel 1 'head -c 60000 /dev/zero | hsk send -; hsk recv -r | wc -c'
+limit=$(cat /sys/module/hsk/parameters/max_msg_size)
+echo 1000000 >/sys/module/hsk/parameters/max_msg_size
+ok message_longer_than_first_expected_arrives_whole 0 900000 \
+	in_channel 1 'head -c 900000 /dev/zero | hsk send -; hsk recv -r | wc -c'
+echo "$limit" >/sys/module/hsk/parameters/max_msg_size
 ok too_long_message_is_refused 1 \
 	"hsk: cannot send: Message too long: longer than the module's max_msg_size" \
 	in_channel 1 'head -c 17000000 /dev/zero | hsk send -'
