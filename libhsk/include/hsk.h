@@ -326,9 +326,10 @@ int hsk_send_fds_until(int ep, const void *data, size_t len,
  * buffered has been received. Ended also by a signal. Success beats it. On an
  * endpoint with O_NONBLOCK it does not block, as hsk_try_recv().
  *
- * On -EMSGSIZE the message stays, and @msg->len and @msg->nr_fds (nothing else)
- * tell what the receive must offer; another receiver may get it meanwhile. A
- * message that bears descriptors is -EMSGSIZE here: use hsk_recv_fds().
+ * On -EMSGSIZE, which also ends the wait for a message that turns out not to
+ * fit, the message stays, and @msg->len and @msg->nr_fds (nothing else) tell what
+ * the receive must offer; another receiver may get it meanwhile. A message that
+ * bears descriptors is -EMSGSIZE here: use hsk_recv_fds().
  *
  * Return: 1 a message; 0 the channel is closed and drained, now and for ever,
  * with @msg->reason why; or

@@ -78,7 +78,7 @@ ok message_longer_than_first_expected_arrives_whole 0 900000 \
 echo "$limit" >/sys/module/hsk/parameters/max_msg_size
 ok too_long_message_is_refused 1 \
 	"hsk: cannot send: Message too long: longer than the module's max_msg_size" \
-	in_channel 1 'head -c 17000000 /dev/zero | hsk send -'
+	in_channel 1 'head -c '$((limit + 1))' /dev/zero | hsk send -'
 
 info=$(in_channel 5 'hsk send x; hsk send y; hsk recv >/dev/null; hsk info')
 ok info_shows_capacity_and_counters 0 '5 2 1 1 0 rw open' echo \
