@@ -1,38 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Channel: a FIFO of messages, a queue of waiting senders, a queue of waiting
- * receivers, and four counters.
- *
- * Invariants, whenever the lock is free:
- *
- * - While a receiver waits, the buffer is empty and no sender waits.
- * - While a sender waits, no slot is free.
- * - On a closed channel nobody waits (but those that hsk_chan_close() is about
- *   to wake, a batch at a time).
- * - sent = received + drained + buffered, where buffered = slots + handed.
- *
- * Order. One FIFO runs through the buffer and on through the waiting senders.
- * Receivers take from its front, in the order in which they came. A message has a
- * ticket from its offer on. Tickets rise along the buffer and along the senders,
- * also when several that were in transit come back, in whatever order.
- *
- * A message's way. hsk_chan_offer_locked() gives it to the first waiting
- * receiver that has room for it, else puts it into a free slot of the buffer.
- * hsk_chan_take_locked() takes the first in the buffer, else that of the first
- * waiting sender. A message taken or given is in transit: it is the receiver's,
- * who copies it to user memory without any lock, and still counts as buffered.
- * Then the receiver either
- *
- * - commits: it counts as received, its slot is free, a waiting sender moves in;
- * - or restores (bad memory, no free descriptor, killed): it is as if it had
- *   never been taken. From the buffer: back there, in its slot. From a sender
- *   that still waits: that sender is back in the queue. From a sender that has
- *   returned: into the buffer, beyond the capacity if need be; there are never
- *   more of those than receivers that have failed. All of it in front, where the
- *   ticket says.
- *
- * A slot stays taken while its message is in transit, so that a receive that
- * fails has let nobody in. A message handed straight to a receiver has no slot.
+ * receivers, and four counters. How messages go through it is in match.h.
  *
  * Rights and end. Each endpoint holds a reference to the channel and is counted
  * by its rights. Rights never grow, so a count that has fallen to 0 stays there.
@@ -62,16 +31,10 @@
 
 #include "flight.h"
 
-struct hsk_msg;
-struct hsk_room;
-struct hsk_waiter;
 struct hsk_wakes;
 
 #define HSK_CAN_READ	BIT(0)
 #define HSK_CAN_WRITE	BIT(1)
-
-/* What a receive finds on a channel that is closed and drained. */
-#define HSK_RECV_CLOSED	1
 
 /**
  * struct hsk_queue - waiters in the order in which they came
@@ -85,7 +48,7 @@ struct hsk_queue {
 
 /**
  * struct hsk_chan - a channel
- * @lock: covers all that says nothing else
+ * @lock: covers all members that say nothing else
  * @refs: one for each endpoint
  * @id: its number; immutable
  * @capacity: slots it has; immutable
@@ -98,6 +61,7 @@ struct hsk_queue {
  * @handed: messages in transit that were never in @buffer
  * @senders: who waits to send
  * @receivers: who waits to receive
+ * @lent: senders that wait while a receiver copies their message
  * @tickets: messages offered so far
  * @sent: messages accepted
  * @received: messages committed
@@ -107,7 +71,7 @@ struct hsk_queue {
  * @node: its place in the graph; hsk_flight_lock
  */
 struct hsk_chan {
-	spinlock_t lock; /* all below that says nothing else */
+	spinlock_t lock; /* see above */
 	refcount_t refs;
 	u64 id;
 	u32 capacity;
@@ -120,6 +84,7 @@ struct hsk_chan {
 	unsigned int handed;
 	struct hsk_queue senders;
 	struct hsk_queue receivers;
+	struct list_head lent;
 	u64 tickets;
 	u64 sent;
 	u64 received;
@@ -160,17 +125,10 @@ struct hsk_chan_stat {
 };
 
 struct hsk_chan *hsk_chan_new(u32 capacity);
+void hsk_chan_get(struct hsk_chan *chan);
 void hsk_chan_put(struct hsk_chan *chan);
 void hsk_chan_attach(struct hsk_chan *chan, unsigned int rights);
 void hsk_chan_detach(struct hsk_chan *chan, unsigned int rights);
-
-void hsk_chan_enqueue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
-void hsk_chan_dequeue_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
-
-int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
-int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp);
-void hsk_chan_commit_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
-void hsk_chan_restore_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
 
 int hsk_chan_close(struct hsk_chan *chan, int reason);
 void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes);

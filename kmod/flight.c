@@ -47,15 +47,15 @@ struct hsk_flight *hsk_flight_new(u32 nr)
 {
 	struct hsk_flight *flight;
 
-	flight = kzalloc(struct_size(flight, carried, nr), GFP_KERNEL_ACCOUNT);
+	flight = kzalloc(struct_size(flight, carried, nr), HSK_GFP);
 	return flight ?: ERR_PTR(-ENOMEM);
 }
 
 /*
  * A regular file of a file system that users mount, or a memfd. File systems
  * that only the kernel mounts also show some of their objects as regular files
- * (namespaces, on newer kernels pidfds and all anonymous inodes, such as
- * io_uring), and those may hold files in turn. tmpfs and hugetlbfs have a mount
+ * (namespaces, on some newer kernels pidfds and all anonymous inodes, such
+ * as io_uring), and those may hold files in turn. tmpfs and hugetlbfs have a mount
  * inside the kernel too, the one that memfds live on.
  */
 static bool hsk_file_is_regular(const struct inode *inode)
@@ -114,23 +114,32 @@ static void hsk_node_visit(struct hsk_node *node, struct list_head *todo)
 	list_add_tail(&node->walk, todo);
 }
 
-static bool hsk_node_reaches(struct hsk_node *from, const struct hsk_node *to)
+/*
+ * Would @holder hold itself if it held @flight? One walk for all descriptors of
+ * the flight, each channel and each edge at most once.
+ */
+static bool hsk_flight_closes_cycle(struct hsk_flight *flight, const struct hsk_node *holder)
 {
 	struct hsk_node *node, *next;
 	struct hsk_carried *carried;
-	bool found = from == to;
+	bool found = false;
 	LIST_HEAD(todo);
+	u32 i;
 
 	lockdep_assert_held(&hsk_flight_lock);
-	if (found || !to->held_by || list_empty(&from->holds))
-		return found;
-
 	hsk_last_walk++;
-	hsk_node_visit(from, &todo);
+	for (i = 0; i < flight->nr; i++) {
+		node = flight->carried[i].target;
+		if (node == holder)
+			found = true;
+		/* Nothing leads on from here, or nothing leads to the holder. */
+		if (node && !list_empty(&node->holds) && holder->held_by)
+			hsk_node_visit(node, &todo);
+	}
 	while (!found && !list_empty(&todo)) {
 		node = list_first_entry(&todo, struct hsk_node, walk);
 		list_del_init(&node->walk);
-		found = node == to;
+		found = node == holder;
 		list_for_each_entry(carried, &node->holds, edge)
 			hsk_node_visit(carried->target, &todo);
 		cond_resched();
@@ -150,26 +159,57 @@ static struct hsk_user *hsk_user_find(kuid_t uid)
 	return NULL;
 }
 
-/* Room for @nr more descriptors of @uid, or an errno. */
-static struct hsk_user *hsk_user_charge(kuid_t uid, unsigned int nr)
+static struct hsk_user *hsk_user_new(kuid_t uid)
 {
-	struct hsk_user *user = hsk_user_find(uid);
-	unsigned int had = user ? user->nr : 0;
+	struct hsk_user *user;
+
+	user = kmalloc(sizeof(*user), HSK_GFP);
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->nr = 0;
+	return user;
+}
+
+/*
+ * The user's count, made if need be, with hsk_flight_lock held on success. The
+ * lock is not held while memory is allocated: that may take a memory cgroup at its
+ * limit a while.
+ */
+static struct hsk_user *hsk_user_lock(kuid_t uid)
+{
+	struct hsk_user *user, *fresh = NULL;
+
+	for (;;) {
+		if (mutex_lock_killable(&hsk_flight_lock)) {
+			kfree(fresh);
+			return ERR_PTR(-EINTR);
+		}
+		user = hsk_user_find(uid);
+		if (user || fresh)
+			break;
+		mutex_unlock(&hsk_flight_lock);
+		fresh = hsk_user_new(uid);
+		if (!fresh)
+			return ERR_PTR(-ENOMEM);
+	}
+	if (user) {
+		kfree(fresh);
+		return user;
+	}
+	hash_add(hsk_users, &fresh->node, __kuid_val(uid));
+	return fresh;
+}
+
+static int hsk_user_charge(struct hsk_user *user, unsigned int nr)
+{
 	unsigned int limit = hsk_limit_in_flight();
 
 	lockdep_assert_held(&hsk_flight_lock);
-	if (nr > limit || had > limit - nr)
-		return ERR_PTR(-ETOOMANYREFS);
-	if (!user) {
-		user = kmalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
-		if (!user)
-			return ERR_PTR(-ENOMEM);
-		user->uid = uid;
-		user->nr = 0;
-		hash_add(hsk_users, &user->node, __kuid_val(uid));
-	}
+	if (nr > limit || user->nr > limit - nr)
+		return -ETOOMANYREFS;
 	user->nr += nr;
-	return user;
+	return 0;
 }
 
 static void hsk_user_uncharge(struct hsk_user *user, unsigned int nr)
@@ -196,41 +236,35 @@ static void hsk_flight_link(struct hsk_flight *flight, struct hsk_node *holder)
 	}
 }
 
-static bool hsk_flight_closes_cycle(struct hsk_flight *flight, const struct hsk_node *holder)
-{
-	u32 i;
-
-	for (i = 0; i < flight->nr; i++)
-		if (flight->carried[i].target &&
-		    hsk_node_reaches(flight->carried[i].target, holder))
-			return true;
-	return false;
-}
-
 /**
  * hsk_flight_launch() - make the edges and count against the user
  * @flight: a flight that is not in the air
  * @holder: the channel that is about to hold the message
  * @uid: who sends it
  *
- * Context: may sleep.
- * Return: 0; -ETOOMANYREFS over the user's limit; -ELOOP; -ENOMEM.
+ * Context: may sleep, killable.
+ * Return: 0; -ETOOMANYREFS over the user's limit; -ELOOP; -ENOMEM; -EINTR killed.
  */
 int hsk_flight_launch(struct hsk_flight *flight, struct hsk_node *holder, kuid_t uid)
 {
 	struct hsk_user *user;
-	int err = 0;
+	u32 charged = 0;
+	int err;
 
-	mutex_lock(&hsk_flight_lock);
-	user = hsk_user_charge(uid, flight->nr);
-	if (IS_ERR(user)) {
-		err = PTR_ERR(user);
-	} else if (hsk_flight_closes_cycle(flight, holder)) {
-		hsk_user_uncharge(user, flight->nr);
-		err = -ELOOP;
-	} else {
+	user = hsk_user_lock(uid);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	err = hsk_user_charge(user, flight->nr);
+	if (!err) {
+		charged = flight->nr;
+		if (hsk_flight_closes_cycle(flight, holder))
+			err = -ELOOP;
+	}
+	if (!err) {
 		hsk_flight_link(flight, holder);
 		flight->user = user;
+	} else {
+		hsk_user_uncharge(user, charged);
 	}
 	mutex_unlock(&hsk_flight_lock);
 	return err;
@@ -238,7 +272,8 @@ int hsk_flight_launch(struct hsk_flight *flight, struct hsk_node *holder, kuid_t
 
 /**
  * hsk_flight_land() - undo hsk_flight_launch()
- * @flight: a flight; one that is not in the air is left as it is
+ * @flight: a flight that the caller owns, so that nobody else looks whether it is
+ *	in the air; one that is not is left as it is; NULL is a no-op
  *
  * Context: may sleep.
  */
@@ -247,18 +282,18 @@ void hsk_flight_land(struct hsk_flight *flight)
 	struct hsk_carried *carried;
 	u32 i;
 
+	if (!flight || !flight->user)
+		return;
 	mutex_lock(&hsk_flight_lock);
-	if (flight->user) {
-		for (i = 0; i < flight->nr; i++) {
-			carried = &flight->carried[i];
-			if (!carried->target)
-				continue;
-			list_del(&carried->edge);
-			carried->target->held_by--;
-		}
-		hsk_user_uncharge(flight->user, flight->nr);
-		flight->user = NULL;
+	for (i = 0; i < flight->nr; i++) {
+		carried = &flight->carried[i];
+		if (!carried->target)
+			continue;
+		list_del(&carried->edge);
+		carried->target->held_by--;
 	}
+	hsk_user_uncharge(flight->user, flight->nr);
+	flight->user = NULL;
 	mutex_unlock(&hsk_flight_lock);
 }
 
@@ -268,7 +303,8 @@ void hsk_flight_land(struct hsk_flight *flight)
  *
  * The last reference to an endpoint may go here, and with it a channel that
  * holds more flights. That does not recurse: fput() puts the work off until the
- * task returns to user space, one file at a time.
+ * task returns to user space (a worker does it for a task that exits), one file at
+ * a time.
  *
  * Context: may sleep.
  */
@@ -276,10 +312,8 @@ void hsk_flight_free(struct hsk_flight *flight)
 {
 	u32 i;
 
-	if (!flight)
-		return;
 	hsk_flight_land(flight);
-	for (i = 0; i < flight->nr; i++)
+	for (i = 0; flight && i < flight->nr; i++)
 		if (flight->carried[i].file)
 			fput(flight->carried[i].file);
 	kfree(flight);
@@ -321,21 +355,15 @@ void hsk_flight_unreserve(struct hsk_flight *flight)
 }
 
 /**
- * hsk_flight_install() - land, and give the files to the current task
- * @flight: a flight with numbers reserved, its message committed; NULL is a
- *	no-op
- *
- * The edges go first: once the receiver can use an endpoint, what it then sends
- * must not be judged by a message that is no longer stored.
+ * hsk_flight_install() - give the files to the current task
+ * @flight: a flight that has landed, with numbers reserved, its message committed;
+ *	NULL is a no-op
  */
 void hsk_flight_install(struct hsk_flight *flight)
 {
 	u32 i;
 
-	if (!flight)
-		return;
-	hsk_flight_land(flight);
-	for (i = 0; i < flight->nr; i++) {
+	for (i = 0; flight && i < flight->nr; i++) {
 		fd_install(flight->carried[i].fd, flight->carried[i].file);
 		flight->carried[i].file = NULL;
 	}

@@ -10,10 +10,10 @@
  * that channel A holds there is an edge from A to that endpoint's channel: A
  * keeps it alive. A cycle of edges would keep itself alive with no descriptor
  * left to reach it, so hsk_flight_launch() refuses with ELOOP the message that
- * would close one. It looks for a path from each carried channel to the holder,
- * breadth first, without recursion; and only when the carried channel holds
- * something and the holder is itself held, so that building a chain costs the
- * same for each link from whichever end it is built.
+ * would close one. It walks on from the carried channels, breadth first, without
+ * recursion, each edge at most once; and it need not walk unless a carried channel
+ * holds something and the holder is itself held, so that a chain is built at the
+ * same cost for each link, from whichever end.
  *
  * No other edge is possible: what can travel is endpoints, regular files and
  * memfds, and pipes, and the last two hold no descriptors.
@@ -23,7 +23,7 @@
  * it pins an open file beyond the reach of RLIMIT_NOFILE.
  *
  * Life time. hsk_flight_launch() comes before the message enters the channel;
- * hsk_flight_land() before the receive returns, or by hsk_flight_free() when the
+ * hsk_flight_land() before the receive commits, or by hsk_flight_free() when the
  * message is dropped. A flight lands before its holder can go, because whoever
  * holds or drains a channel's message holds the channel.
  *

@@ -4,7 +4,6 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/pid.h>
-#include <linux/refcount.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <uapi/linux/hsk.h>
@@ -14,12 +13,27 @@
 #include "flight.h"
 #include "ioctl.h"
 #include "limits.h"
+#include "match.h"
 #include "msg.h"
 #include "transfer.h"
 
+/*
+ * The published sizes. Equal sizes on every architecture mean that no padding has
+ * crept in, and that 32-bit programs need no translation.
+ */
+static_assert(sizeof(struct hsk_msghdr) == 56);
+static_assert(sizeof(struct hsk_send_args) == 72);
+static_assert(sizeof(struct hsk_recv_args) == 72);
+static_assert(sizeof(struct hsk_close_args) == 8);
+static_assert(sizeof(struct hsk_dup_args) == 8);
+static_assert(sizeof(struct hsk_chan_new_args) == 16);
+static_assert(sizeof(struct hsk_info_args) == 80);
+static_assert(sizeof(struct hsk_abi_args) == 16);
+static_assert(HSK_RIGHT_READ == HSK_CAN_READ && HSK_RIGHT_WRITE == HSK_CAN_WRITE);
+
 /* Copying arguments. */
 
-static int hsk_args_get(void *args, size_t ksize, const void __user *uargs)
+static int hsk_args_from_user(void *args, size_t ksize, const void __user *uargs)
 {
 	u32 usize;
 
@@ -33,14 +47,14 @@ static int hsk_args_get(void *args, size_t ksize, const void __user *uargs)
 }
 
 /* The size member is left as it is, and so is what is newer than us. */
-static int hsk_args_put(void __user *uargs, const void *args, size_t ksize)
+static int hsk_args_to_user(void __user *uargs, const void *args, size_t ksize)
 {
 	const size_t skip = sizeof(u32);
 
 	return copy_to_user(uargs + skip, args + skip, ksize - skip) ? -EFAULT : 0;
 }
 
-static int hsk_op_get(struct hsk_op *op, const struct file *file, u32 flags, u64 deadline)
+static int hsk_op_from_args(struct hsk_op *op, const struct file *file, u32 flags, u64 deadline)
 {
 	if (flags & ~HSK_OP_F_DONTWAIT || deadline > S64_MAX)
 		return -EINVAL;
@@ -51,30 +65,44 @@ static int hsk_op_get(struct hsk_op *op, const struct file *file, u32 flags, u64
 
 /* Messages from and to user memory. */
 
-static int hsk_flight_add_fd(struct hsk_flight *flight, int fd)
+static int hsk_flight_fds_from_user(struct hsk_flight *flight, const struct hsk_msghdr *hdr)
 {
-	struct file *file = fget(fd);
+	const s32 __user *ufds = u64_to_user_ptr(hdr->fds);
+	u32 i;
 
-	if (!file)
-		return -EBADF;
-	hsk_flight_add(flight, file,
-		       hsk_file_is_endpoint(file) ? &hsk_endpoint_chan(file)->node : NULL);
+	for (i = 0; i < hdr->nr_fds; i++)
+		if (get_user(flight->carried[i].fd, ufds + i))
+			return -EFAULT;
 	return 0;
 }
 
-static struct hsk_flight *hsk_flight_get(const struct hsk_msghdr *hdr)
+static int hsk_flight_add_fds(struct hsk_flight *flight, u32 nr_fds)
 {
-	const s32 __user *ufds = u64_to_user_ptr(hdr->fds);
-	struct hsk_flight *flight;
-	int err = 0;
+	struct file *file;
 	u32 i;
-	s32 fd;
+
+	for (i = 0; i < nr_fds; i++) {
+		file = fget(flight->carried[i].fd);
+		if (!file)
+			return -EBADF;
+		hsk_flight_add(flight, file,
+			       hsk_file_is_endpoint(file) ? &hsk_endpoint_chan(file)->node : NULL);
+	}
+	return 0;
+}
+
+/* One pass for each errno, so that the order of the descriptors is none of it. */
+static struct hsk_flight *hsk_flight_from_user(const struct hsk_msghdr *hdr)
+{
+	struct hsk_flight *flight;
+	int err;
 
 	flight = hsk_flight_new(hdr->nr_fds);
 	if (IS_ERR(flight))
 		return flight;
-	for (i = 0; !err && i < hdr->nr_fds; i++)
-		err = get_user(fd, ufds + i) ?: hsk_flight_add_fd(flight, fd);
+	err = hsk_flight_fds_from_user(flight, hdr);
+	if (!err)
+		err = hsk_flight_add_fds(flight, hdr->nr_fds);
 	if (!err)
 		err = hsk_flight_check(flight);
 	if (!err)
@@ -83,7 +111,7 @@ static struct hsk_flight *hsk_flight_get(const struct hsk_msghdr *hdr)
 	return ERR_PTR(err);
 }
 
-static struct hsk_msg *hsk_msg_get(const struct hsk_msghdr *hdr)
+static struct hsk_msg *hsk_msg_from_user(const struct hsk_msghdr *hdr)
 {
 	struct hsk_flight *flight;
 	struct iov_iter from;
@@ -95,7 +123,7 @@ static struct hsk_msg *hsk_msg_get(const struct hsk_msghdr *hdr)
 	msg = hsk_msg_new(&from, hdr->len, current_cred());
 	if (IS_ERR(msg) || !hdr->nr_fds)
 		return msg;
-	flight = hsk_flight_get(hdr);
+	flight = hsk_flight_from_user(hdr);
 	if (IS_ERR(flight)) {
 		hsk_msg_free(msg);
 		return ERR_CAST(flight);
@@ -104,7 +132,7 @@ static struct hsk_msg *hsk_msg_get(const struct hsk_msghdr *hdr)
 	return msg;
 }
 
-static int hsk_flight_put_fds(const struct hsk_flight *flight, u64 fds)
+static int hsk_flight_to_user(const struct hsk_flight *flight, u64 fds)
 {
 	s32 __user *ufds = u64_to_user_ptr(fds);
 	u32 i;
@@ -115,14 +143,14 @@ static int hsk_flight_put_fds(const struct hsk_flight *flight, u64 fds)
 	return 0;
 }
 
-static int hsk_msg_put(const struct hsk_msg *msg, const struct hsk_msghdr *hdr)
+static int hsk_msg_to_user(const struct hsk_msg *msg, const struct hsk_msghdr *hdr)
 {
 	struct iov_iter to;
 
 	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(hdr->data), msg->len);
 	if (copy_to_iter(msg->data, msg->len, &to) != msg->len)
 		return -EFAULT;
-	return hsk_flight_put_fds(msg->flight, hdr->fds);
+	return hsk_flight_to_user(msg->flight, hdr->fds);
 }
 
 static void hsk_msghdr_describe(struct hsk_msghdr *hdr, const struct hsk_msg *msg)
@@ -154,12 +182,12 @@ static long hsk_ioctl_abi(struct file *file, void __user *uargs)
 	struct hsk_abi_args args;
 	int err;
 
-	err = hsk_args_get(&args, sizeof(args), uargs);
+	err = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (err)
 		return err;
 	args.version = HSK_ABI_VERSION;
 	args.features = HSK_FEATURE_CHANNELS;
-	return hsk_args_put(uargs, &args, sizeof(args));
+	return hsk_args_to_user(uargs, &args, sizeof(args));
 }
 
 static long hsk_ioctl_info(struct file *file, void __user *uargs)
@@ -168,7 +196,7 @@ static long hsk_ioctl_info(struct file *file, void __user *uargs)
 	struct hsk_info_args args;
 	int err;
 
-	err = hsk_args_get(&args, sizeof(args), uargs);
+	err = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (err)
 		return err;
 	if (args.__reserved0)
@@ -189,7 +217,7 @@ static long hsk_ioctl_info(struct file *file, void __user *uargs)
 		.buffered = stat.buffered,
 		.drained = stat.drained,
 	};
-	return hsk_args_put(uargs, &args, sizeof(args));
+	return hsk_args_to_user(uargs, &args, sizeof(args));
 }
 
 static long hsk_ioctl_chan_new(struct file *file, void __user *uargs)
@@ -198,7 +226,7 @@ static long hsk_ioctl_chan_new(struct file *file, void __user *uargs)
 	struct hsk_chan *chan;
 	int ret;
 
-	ret = hsk_args_get(&args, sizeof(args), uargs);
+	ret = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (ret)
 		return ret;
 	if (args.flags || args.__reserved0 || args.capacity > hsk_limit_capacity())
@@ -218,14 +246,14 @@ static long hsk_ioctl_dup(struct file *file, void __user *uargs)
 	struct hsk_dup_args args;
 	int ret;
 
-	ret = hsk_args_get(&args, sizeof(args), uargs);
+	ret = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (ret)
 		return ret;
 	if (!args.rights || args.rights & ~(HSK_RIGHT_READ | HSK_RIGHT_WRITE))
 		return -EINVAL;
 	if (args.rights & ~hsk_endpoint_rights(file))
 		return -EPERM;
-	refcount_inc(&chan->refs);
+	hsk_chan_get(chan);
 	ret = hsk_endpoint_new_fd(chan, args.rights);
 	if (ret < 0)
 		hsk_chan_put(chan);
@@ -246,16 +274,16 @@ static long hsk_ioctl_send(struct file *file, void __user *uargs)
 	struct hsk_op op;
 	int err;
 
-	err = hsk_args_get(&args, sizeof(args), uargs);
+	err = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (!err)
-		err = hsk_op_get(&op, file, args.flags, args.deadline);
+		err = hsk_op_from_args(&op, file, args.flags, args.deadline);
 	if (err)
 		return err;
 	if (!hsk_msghdr_sendable(&args.msg))
 		return -EINVAL;
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	msg = hsk_msg_get(&args.msg);
+	msg = hsk_msg_from_user(&args.msg);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
 	err = hsk_send(hsk_endpoint_chan(file), msg, &op);
@@ -274,7 +302,7 @@ static int hsk_recv_deliver(struct hsk_chan *chan, struct hsk_recv *recv, struct
 	err = hsk_flight_reserve(msg->flight);
 	if (err)
 		goto restore;
-	err = hsk_msg_put(msg, hdr);
+	err = hsk_msg_to_user(msg, hdr);
 	if (err)
 		goto unreserve;
 	hsk_msghdr_describe(hdr, msg);
@@ -282,6 +310,11 @@ static int hsk_recv_deliver(struct hsk_chan *chan, struct hsk_recv *recv, struct
 		err = -EFAULT;
 		goto unreserve;
 	}
+	/*
+	 * Nothing can fail from here on. The flight lands first: commit wakes the
+	 * sender, and what that sends next must not be judged by this message.
+	 */
+	hsk_flight_land(msg->flight);
 	hsk_recv_commit(chan, recv);
 	hsk_flight_install(msg->flight);
 	hsk_msg_free(msg);
@@ -290,7 +323,7 @@ static int hsk_recv_deliver(struct hsk_chan *chan, struct hsk_recv *recv, struct
 unreserve:
 	hsk_flight_unreserve(msg->flight);
 restore:
-	hsk_recv_restore(chan, recv);
+	hsk_recv_restore(chan, recv, err);
 	return err;
 }
 
@@ -303,9 +336,9 @@ static long hsk_ioctl_recv(struct file *file, void __user *uargs)
 	struct hsk_op op;
 	int err;
 
-	err = hsk_args_get(&args, sizeof(args), uargs);
+	err = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (!err)
-		err = hsk_op_get(&op, file, args.flags, args.deadline);
+		err = hsk_op_from_args(&op, file, args.flags, args.deadline);
 	if (err)
 		return err;
 	if (args.msg.__reserved0 || args.msg.__reserved1)
@@ -337,7 +370,7 @@ static long hsk_ioctl_close(struct file *file, void __user *uargs)
 	struct hsk_close_args args;
 	int err;
 
-	err = hsk_args_get(&args, sizeof(args), uargs);
+	err = hsk_args_from_user(&args, sizeof(args), uargs);
 	if (err)
 		return err;
 	if (args.reason < -MAX_ERRNO)
@@ -377,25 +410,4 @@ long hsk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOTTY;
 	}
-}
-
-/* Equal sizes on every architecture mean that no padding has crept in. */
-#define HSK_CHECK_SIZE(type, size) BUILD_BUG_ON(sizeof(type) != (size))
-
-/**
- * hsk_ioctl_check_abi() - fail the build when a published struct has changed
- *
- * The sizes are those of the first version; a struct may only have grown.
- */
-void hsk_ioctl_check_abi(void)
-{
-	BUILD_BUG_ON(HSK_RIGHT_READ != HSK_CAN_READ || HSK_RIGHT_WRITE != HSK_CAN_WRITE);
-	HSK_CHECK_SIZE(struct hsk_msghdr, 56);
-	HSK_CHECK_SIZE(struct hsk_send_args, 72);
-	HSK_CHECK_SIZE(struct hsk_recv_args, 72);
-	HSK_CHECK_SIZE(struct hsk_close_args, 8);
-	HSK_CHECK_SIZE(struct hsk_dup_args, 8);
-	HSK_CHECK_SIZE(struct hsk_chan_new_args, 16);
-	HSK_CHECK_SIZE(struct hsk_info_args, 80);
-	HSK_CHECK_SIZE(struct hsk_abi_args, 16);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ioctl: the structs of <uapi/linux/hsk.h>. This file and iter.c are all of the
- * module that touches user memory, and no lock of ours is held while they do.
+ * Ioctl: the structs of <uapi/linux/hsk.h>. User memory is touched by ioctl.c, by
+ * iter.c and by hsk_msg_new(), which only these two call, and no lock of ours is
+ * held meanwhile.
  *
  * What is wrong with a call is looked for in one order, which the uapi header
  * states: the argument itself, the right, the sizes, the user memory, the
@@ -14,7 +15,6 @@
 
 struct file;
 
-void hsk_ioctl_check_abi(void);
 long hsk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* HSK_IOCTL_H */

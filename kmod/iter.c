@@ -8,6 +8,7 @@
 #include "endpoint.h"
 #include "iter.h"
 #include "limits.h"
+#include "match.h"
 #include "msg.h"
 #include "transfer.h"
 
@@ -71,7 +72,7 @@ ssize_t hsk_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	len = recv.msg->len;
 	if (copy_to_iter(recv.msg->data, len, to) != len) {
-		hsk_recv_restore(chan, &recv);
+		hsk_recv_restore(chan, &recv, -EFAULT);
 		return -EFAULT;
 	}
 	hsk_recv_commit(chan, &recv);

@@ -6,11 +6,19 @@
  * run time. They bind what is made after the change: a channel keeps the
  * capacity it was made with, a message in flight stays in flight. Each is read
  * once per operation, by READ_ONCE, since sysfs writes it without our locks.
+ *
+ * Memory itself is bounded by the memory cgroup: all that a user can make this
+ * module allocate is charged to the task that causes it. At the cgroup's limit the
+ * operation fails with ENOMEM, rather than an OOM kill somewhere in the cgroup: the
+ * caller is there to be told.
  */
 #ifndef HSK_LIMITS_H
 #define HSK_LIMITS_H
 
+#include <linux/gfp.h>
 #include <linux/sizes.h>
+
+#define HSK_GFP			(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 #define HSK_MSG_SIZE_DEFAULT	SZ_64K
 #define HSK_MSG_SIZE_LIMIT	SZ_16M

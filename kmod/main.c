@@ -3,7 +3,6 @@
 #include <linux/module.h>
 
 #include "endpoint.h"
-#include "ioctl.h"
 
 static struct miscdevice hsk_device = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -13,7 +12,6 @@ static struct miscdevice hsk_device = {
 
 static int __init hsk_init(void)
 {
-	hsk_ioctl_check_abi();
 	return misc_register(&hsk_device);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/uio.h>
 
 #include "flight.h"
+#include "limits.h"
 #include "msg.h"
 #include "wait.h"
 
@@ -25,14 +26,15 @@ struct hsk_msg *hsk_msg_new(struct iov_iter *from, u32 len, const struct cred *c
 {
 	struct hsk_msg *msg;
 
-	msg = kvmalloc(struct_size(msg, data, len), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	msg = kvmalloc(struct_size(msg, data, len), HSK_GFP);
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	if (!copy_from_iter_full(msg->data, len, from)) {
 		kvfree(msg);
 		return ERR_PTR(-EFAULT);
 	}
-	msg->sender = NULL;
+	msg->waiter = NULL;
+	msg->ticket = 0;
 	msg->has_slot = false;
 	msg->pid = get_pid(task_tgid(current));
 	msg->uid = cred->euid;

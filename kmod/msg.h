@@ -9,9 +9,9 @@
  * A message has one owner at a time. The sender makes it and owns it until the
  * channel accepts it; on failure it is the sender's to free. Then the channel
  * owns it (buffer), then the receiver that took it, until that commits (and
- * frees it) or restores it. See chan.h.
+ * frees it) or restores it. See match.h.
  *
- * After hsk_msg_new() bytes and sender are immutable. The members that the
+ * After hsk_msg_new() the bytes and who sent them are immutable. The members that the
  * channel uses are covered by the channel's lock.
  */
 #ifndef HSK_MSG_H
@@ -31,8 +31,7 @@ struct pid;
 /**
  * struct hsk_msg - a message
  * @node: in the channel's buffer; the channel's lock
- * @sender: the waiting sender it was taken from, while that waits on; the
- *	channel's lock
+ * @waiter: the sender it was lent by, while that waits on; the channel's lock
  * @ticket: its place in the channel's order; the channel's lock
  * @has_slot: counted in the channel's slots; the channel's lock
  * @pid: who sent it; immutable
@@ -44,7 +43,7 @@ struct pid;
  */
 struct hsk_msg {
 	struct list_head node;
-	struct hsk_waiter *sender;
+	struct hsk_waiter *waiter;
 	u64 ticket;
 	bool has_slot;
 	struct pid *pid;

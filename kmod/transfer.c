@@ -5,6 +5,7 @@
 
 #include "chan.h"
 #include "flight.h"
+#include "match.h"
 #include "msg.h"
 #include "trace.h"
 #include "transfer.h"
@@ -16,12 +17,12 @@ static int hsk_send_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int
 
 	spin_lock(&chan->lock);
 	if (hsk_wait_claim(wait)) {
-		hsk_chan_dequeue_locked(&chan->senders, self);
+		hsk_queue_del_locked(&chan->senders, self);
 	} else if (hsk_wait_done(wait)) {
 		err = wait->result;
 	} else {
 		/* A receiver is copying the message: it is that one's now. */
-		self->msg->sender = NULL;
+		hsk_chan_unlend_locked(self->msg);
 		err = 0;
 	}
 	spin_unlock(&chan->lock);
@@ -43,7 +44,7 @@ static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, const s
 		hsk_wait_init(&wait);
 		self.wait = &wait;
 		self.msg = msg;
-		hsk_chan_enqueue_locked(&chan->senders, &self);
+		hsk_queue_add_locked(&chan->senders, &self);
 		wakes.readers |= EPOLLIN | EPOLLRDNORM;
 		queued = true;
 	}
@@ -85,7 +86,7 @@ static int hsk_recv_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int
 {
 	spin_lock(&chan->lock);
 	if (hsk_wait_claim(self->wait))
-		hsk_chan_dequeue_locked(&chan->receivers, self);
+		hsk_queue_del_locked(&chan->receivers, self);
 	else
 		err = self->wait->result;
 	spin_unlock(&chan->lock);
@@ -102,12 +103,33 @@ static int hsk_recv_sleep(struct hsk_chan *chan, struct hsk_recv *recv, struct h
 	err = err ? hsk_recv_withdraw(chan, self, err) : self->wait->result;
 	recv->room = self->room;
 	recv->msg = self->msg;
-	if (err || !fatal_signal_pending(current))
-		return err;
+	return err;
+}
 
-	/* Killed: nobody would see the message. The next receiver will. */
-	hsk_recv_restore(chan, recv);
-	return -ERESTARTSYS;
+static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op)
+{
+	struct hsk_waiter self;
+	struct hsk_wakes wakes;
+	struct hsk_wait wait;
+	int err;
+
+	spin_lock(&chan->lock);
+	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg);
+	if (err != -EAGAIN || op->nonblock) {
+		spin_unlock(&chan->lock);
+		return err;
+	}
+	hsk_wait_init(&wait);
+	self.wait = &wait;
+	self.msg = NULL;
+	self.room = recv->room;
+	hsk_queue_add_locked(&chan->receivers, &self);
+	spin_unlock(&chan->lock);
+
+	hsk_wakes_init(&wakes);
+	wakes.writers |= EPOLLOUT | EPOLLWRNORM;
+	hsk_chan_wake(chan, &wakes);
+	return hsk_recv_sleep(chan, recv, &self, op);
 }
 
 /**
@@ -122,30 +144,13 @@ static int hsk_recv_sleep(struct hsk_chan *chan, struct hsk_recv *recv, struct h
  */
 int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op)
 {
-	struct hsk_waiter self;
-	struct hsk_wakes wakes;
-	struct hsk_wait wait;
-	bool queued = false;
-	int err;
+	int err = hsk_recv_blocking(chan, recv, op);
 
-	hsk_wakes_init(&wakes);
-	spin_lock(&chan->lock);
-	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg);
-	if (err == -EAGAIN && !op->nonblock) {
-		hsk_wait_init(&wait);
-		self.wait = &wait;
-		self.msg = NULL;
-		self.room = recv->room;
-		hsk_chan_enqueue_locked(&chan->receivers, &self);
-		wakes.writers |= EPOLLOUT | EPOLLWRNORM;
-		queued = true;
+	if (!err && fatal_signal_pending(current)) {
+		/* Nobody would see the message. The next receiver will. */
+		hsk_recv_restore(chan, recv, -ERESTARTSYS);
+		return -ERESTARTSYS;
 	}
-	spin_unlock(&chan->lock);
-	if (queued) {
-		hsk_chan_wake(chan, &wakes);
-		err = hsk_recv_sleep(chan, recv, &self, op);
-	}
-
 	/* Never changes once closed; the lock has ordered us after the close. */
 	if (err == HSK_RECV_CLOSED)
 		recv->reason = READ_ONCE(chan->reason);
@@ -161,13 +166,7 @@ int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *
  */
 void hsk_recv_commit(struct hsk_chan *chan, struct hsk_recv *recv)
 {
-	struct hsk_wakes wakes;
-
-	hsk_wakes_init(&wakes);
-	spin_lock(&chan->lock);
-	hsk_chan_commit_locked(chan, recv->msg, &wakes);
-	spin_unlock(&chan->lock);
-	hsk_chan_wake(chan, &wakes);
+	hsk_chan_commit(chan, recv->msg);
 	trace_hsk_recv(chan->id, recv->msg->len, hsk_msg_nr_fds(recv->msg), 0);
 }
 
@@ -175,15 +174,11 @@ void hsk_recv_commit(struct hsk_chan *chan, struct hsk_recv *recv)
  * hsk_recv_restore() - the message could not be taken after all
  * @chan: the channel
  * @recv: after hsk_recv() returned 0; @recv->msg is not the caller's any more
+ * @err: why, for the trace
  */
-void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv)
+void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv, int err)
 {
-	struct hsk_wakes wakes;
-
-	hsk_wakes_init(&wakes);
-	spin_lock(&chan->lock);
-	hsk_chan_restore_locked(chan, recv->msg, &wakes);
-	spin_unlock(&chan->lock);
-	hsk_chan_wake(chan, &wakes);
+	trace_hsk_recv(chan->id, recv->msg->len, hsk_msg_nr_fds(recv->msg), err);
+	hsk_chan_restore(chan, recv->msg);
 	recv->msg = NULL;
 }

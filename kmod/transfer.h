@@ -12,6 +12,9 @@
  * with the error. If it can't, a partner was faster and the operation has
  * succeeded (or the close was faster, and it has failed with that).
  *
+ * A task that leaves and comes again, because a signal's handler asks for a
+ * restart, queues at the end.
+ *
  *	CPU 0: sender, signalled		CPU 1: receiver
  *
  *	lock
@@ -25,7 +28,7 @@
  *	lock (waits)			take it out of the queue
  *					unlock
  *	can't claim			copies to user memory
- *	msg->sender = NULL
+ *	part it from the message
  *	unlock, return 0
  *					lock
  *					commit, or restore: no sender to
@@ -68,6 +71,6 @@ int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op
 
 int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op);
 void hsk_recv_commit(struct hsk_chan *chan, struct hsk_recv *recv);
-void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv);
+void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv, int err);
 
 #endif /* HSK_TRANSFER_H */

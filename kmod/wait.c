@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
+#include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
@@ -102,6 +103,8 @@ bool hsk_wait_done(const struct hsk_wait *wait)
 int hsk_wait_sleep(struct hsk_wait *wait, ktime_t deadline)
 {
 	ktime_t *expires = deadline ? &deadline : NULL;
+	/* As poll(2) has it: real-time tasks have no slack. */
+	u64 slack = rt_task(current) ? 0 : current->timer_slack_ns;
 	int err = 0;
 
 	for (;;) {
@@ -112,8 +115,7 @@ int hsk_wait_sleep(struct hsk_wait *wait, ktime_t deadline)
 			err = -ERESTARTSYS;
 			break;
 		}
-		if (!schedule_hrtimeout_range(expires, current->timer_slack_ns,
-					      HRTIMER_MODE_ABS)) {
+		if (!schedule_hrtimeout_range(expires, slack, HRTIMER_MODE_ABS)) {
 			err = -ETIMEDOUT;
 			break;
 		}

@@ -19,9 +19,9 @@
  *
  * CLAIMED lasts beyond the lock in one case: a receiver has taken a waiting
  * sender's message and is copying it to its own memory. It then finishes the
- * sender, or unclaims it and puts it back where it stood (see chan.h). The
- * sender is not held up by that: a signal or its deadline lets it go, with
- * success, and the message is then the receiver's alone.
+ * sender, or unclaims it and puts it back where it stood (see match.h). The
+ * sender is not held up by that: a signal, its deadline or a close lets it go,
+ * with success, and the message is then the receiver's alone.
  *
  * Life time. Once a wait is DONE its memory may be gone: finish() reads the
  * task and takes a reference to it first, stores DONE last, and nobody looks at

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/lockdep.h>
+#include <linux/poll.h>
+
+#include "chan.h"
+#include "match.h"
+#include "msg.h"
+#include "trace.h"
+#include "wait.h"
+
+/* The places in a queue. */
+
+/**
+ * hsk_queue_add_locked() - queue up
+ * @queue: a queue of a channel that the caller has locked
+ * @waiter: the new last
+ */
+void hsk_queue_add_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
+{
+	list_add_tail(&waiter->node, &queue->waiters);
+	queue->nr++;
+}
+
+/* A sender that had been taken out goes back to where its ticket says, in front. */
+static void hsk_queue_return_locked(struct hsk_queue *queue, struct hsk_waiter *sender)
+{
+	struct hsk_waiter *later;
+
+	list_for_each_entry(later, &queue->waiters, node)
+		if (later->msg->ticket > sender->msg->ticket)
+			break;
+	list_add_tail(&sender->node, &later->node);
+	queue->nr++;
+}
+
+/**
+ * hsk_queue_del_locked() - leave a queue
+ * @queue: a queue of a channel that the caller has locked
+ * @waiter: a waiter in it that the caller has claimed
+ */
+void hsk_queue_del_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
+{
+	list_del(&waiter->node);
+	queue->nr--;
+}
+
+/* The first waiter of a queue, claimed and taken out; NULL: none. */
+static struct hsk_waiter *hsk_queue_claim_locked(struct hsk_queue *queue)
+{
+	struct hsk_waiter *waiter;
+
+	list_for_each_entry(waiter, &queue->waiters, node) {
+		if (!hsk_wait_claim(waiter->wait))
+			continue;
+		hsk_queue_del_locked(queue, waiter);
+		return waiter;
+	}
+	return NULL;
+}
+
+static void hsk_chan_finish_locked(struct hsk_chan *chan, struct hsk_waiter *waiter, int result,
+				   struct hsk_wakes *wakes)
+{
+	trace_hsk_wake(chan->id, waiter->wait->task, result);
+	hsk_wait_finish(waiter->wait, result, wakes);
+}
+
+/* The message's way. */
+
+/**
+ * hsk_chan_has_slot_locked() - is there room in the buffer?
+ * @chan: the channel
+ *
+ * Return: true when there is.
+ */
+bool hsk_chan_has_slot_locked(const struct hsk_chan *chan)
+{
+	return chan->slots < chan->capacity;
+}
+
+/* Behind all that came before, as a rule the last. */
+static void hsk_chan_store_locked(struct hsk_chan *chan, struct hsk_msg *msg,
+				  struct hsk_wakes *wakes)
+{
+	struct hsk_msg *earlier;
+
+	list_for_each_entry_reverse(earlier, &chan->buffer, node)
+		if (earlier->ticket < msg->ticket)
+			break;
+	list_add(&msg->node, &earlier->node);
+	msg->has_slot = true;
+	chan->slots++;
+	chan->sent++;
+	wakes->readers |= EPOLLIN | EPOLLRDNORM;
+}
+
+/* Too many to wake at once: let others have the lock meanwhile. */
+static void hsk_chan_pause_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	if (!hsk_wakes_full(wakes))
+		return;
+	spin_unlock(&chan->lock);
+	hsk_wakes_run(wakes);
+	spin_lock(&chan->lock);
+}
+
+/**
+ * hsk_chan_offer_locked() - give a message to whoever can take it now
+ * @chan: the channel
+ * @msg: the message; the channel's, or a receiver's, on success
+ * @wakes: gets whom to wake
+ *
+ * A waiting receiver with too little room is told so, whatever becomes of the
+ * message: it could otherwise wait for ever beside a sender that is refused for
+ * ever. The lock is dropped after each batch of them.
+ *
+ * Return: 0; -EPIPE closed; -EAGAIN nobody waits and no slot is free.
+ */
+int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes)
+{
+	struct hsk_waiter *receiver;
+	int err;
+
+	lockdep_assert_held(&chan->lock);
+	for (;;) {
+		if (chan->closed)
+			return -EPIPE;
+		msg->ticket = chan->tickets++;
+		receiver = hsk_queue_claim_locked(&chan->receivers);
+		if (!receiver)
+			break;
+		err = hsk_msg_fits(msg, &receiver->room);
+		if (!err) {
+			receiver->msg = msg;
+			chan->handed++;
+			chan->sent++;
+		}
+		hsk_chan_finish_locked(chan, receiver, err, wakes);
+		if (!err)
+			return 0;
+		hsk_chan_pause_locked(chan, wakes);
+	}
+
+	if (!hsk_chan_has_slot_locked(chan))
+		return -EAGAIN;
+	hsk_chan_store_locked(chan, msg, wakes);
+	return 0;
+}
+
+/*
+ * The buffer comes first, but for a sender that was put back into its queue while
+ * a later one's message, whose sender has returned, was put back into the buffer.
+ */
+static bool hsk_chan_buffer_first_locked(struct hsk_chan *chan)
+{
+	const struct hsk_waiter *sender;
+	const struct hsk_msg *msg;
+
+	msg = list_first_entry_or_null(&chan->buffer, struct hsk_msg, node);
+	sender = list_first_entry_or_null(&chan->senders.waiters, struct hsk_waiter, node);
+	return msg && (chan->closed || !sender || msg->ticket < sender->msg->ticket);
+}
+
+static int hsk_chan_take_buffered_locked(struct hsk_chan *chan, struct hsk_room *room,
+					 struct hsk_msg **msgp)
+{
+	struct hsk_msg *msg = list_first_entry(&chan->buffer, struct hsk_msg, node);
+	int err = hsk_msg_fits(msg, room);
+
+	if (err)
+		return err;
+	list_del(&msg->node);
+	*msgp = msg;
+	return 0;
+}
+
+/**
+ * hsk_chan_drained_locked() - is it closed without a message, also in transit?
+ * @chan: the channel
+ *
+ * Return: true when CLOSED is all that a receive will ever find.
+ */
+bool hsk_chan_drained_locked(const struct hsk_chan *chan)
+{
+	return chan->closed && !chan->slots && !chan->handed;
+}
+
+/* A waiting sender's message goes into transit; the sender waits on, claimed. */
+static void hsk_chan_lend_locked(struct hsk_chan *chan, struct hsk_waiter *sender)
+{
+	hsk_queue_del_locked(&chan->senders, sender);
+	list_add_tail(&sender->node, &chan->lent);
+	sender->msg->waiter = sender;
+	chan->handed++;
+	chan->sent++;
+}
+
+/**
+ * hsk_chan_unlend_locked() - part a message in transit from its waiting sender
+ * @msg: the message; one that has no waiting sender is left as it is
+ *
+ * Return: the sender, still claimed; NULL: none.
+ */
+struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg)
+{
+	struct hsk_waiter *sender = msg->waiter;
+
+	if (sender)
+		list_del(&sender->node);
+	msg->waiter = NULL;
+	return sender;
+}
+
+/**
+ * hsk_chan_take_locked() - take the message at the channel's front
+ * @chan: the channel
+ * @room: what the receiver can take; with -EMSGSIZE what it would need
+ * @msgp: set on success: a message in transit, to be committed or restored
+ *
+ * Return: 0; HSK_RECV_CLOSED; -EAGAIN nothing is there, or on a closed channel
+ * only what is in transit and may come back; -EMSGSIZE, -EBADMSG it does not fit
+ * and stays.
+ */
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp)
+{
+	struct hsk_waiter *sender;
+	int err;
+
+	lockdep_assert_held(&chan->lock);
+	if (hsk_chan_buffer_first_locked(chan))
+		return hsk_chan_take_buffered_locked(chan, room, msgp);
+	if (chan->closed)
+		return hsk_chan_drained_locked(chan) ? HSK_RECV_CLOSED : -EAGAIN;
+
+	list_for_each_entry(sender, &chan->senders.waiters, node) {
+		err = hsk_msg_fits(sender->msg, room);
+		if (err)
+			return err;
+		if (!hsk_wait_claim(sender->wait))
+			continue;
+		hsk_chan_lend_locked(chan, sender);
+		*msgp = sender->msg;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+/* Settling: what has become possible is done, one waiter a step. */
+
+/* On a closed channel no sender waits. */
+static bool hsk_chan_expel_sender_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	struct hsk_waiter *sender;
+
+	if (!chan->closed)
+		return false;
+	sender = list_first_entry_or_null(&chan->lent, struct hsk_waiter, node);
+	if (sender) {
+		/* Its message has met a receiver and is that one's affair now. */
+		hsk_chan_unlend_locked(sender->msg);
+		hsk_chan_finish_locked(chan, sender, 0, wakes);
+		return true;
+	}
+	sender = hsk_queue_claim_locked(&chan->senders);
+	if (sender)
+		hsk_chan_finish_locked(chan, sender, -EPIPE, wakes);
+	return sender;
+}
+
+/* What is there goes to the receivers that wait, also the news of a close. */
+static bool hsk_chan_serve_receiver_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	struct hsk_waiter *receiver;
+	int err;
+
+	if (list_empty(&chan->buffer) && !chan->senders.nr && !hsk_chan_drained_locked(chan))
+		return false;
+	receiver = hsk_queue_claim_locked(&chan->receivers);
+	if (!receiver)
+		return false;
+	err = hsk_chan_take_locked(chan, &receiver->room, &receiver->msg);
+	hsk_chan_finish_locked(chan, receiver, err, wakes);
+	return true;
+}
+
+/* A waiting sender's message moves into a free slot. */
+static bool hsk_chan_admit_sender_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	struct hsk_waiter *sender;
+
+	if (chan->closed || !hsk_chan_has_slot_locked(chan))
+		return false;
+	sender = hsk_queue_claim_locked(&chan->senders);
+	if (!sender)
+		return false;
+	hsk_chan_store_locked(chan, sender->msg, wakes);
+	hsk_chan_finish_locked(chan, sender, 0, wakes);
+	return true;
+}
+
+static bool hsk_chan_step_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	return hsk_chan_expel_sender_locked(chan, wakes) ||
+	       hsk_chan_serve_receiver_locked(chan, wakes) ||
+	       hsk_chan_admit_sender_locked(chan, wakes);
+}
+
+/**
+ * hsk_chan_settle_unlock() - end a critical section that changed what waiters can do
+ * @chan: the channel, locked; unlocked afterwards
+ * @wakes: whom to wake besides
+ *
+ * The lock is dropped after each batch of wake-ups; whoever comes in between finds
+ * the channel as it is, and what it leaves to be done the next step does.
+ */
+void hsk_chan_settle_unlock(struct hsk_chan *chan, struct hsk_wakes *wakes)
+	__releases(&chan->lock)
+{
+	while (hsk_chan_step_locked(chan, wakes))
+		hsk_chan_pause_locked(chan, wakes);
+	spin_unlock(&chan->lock);
+	hsk_chan_wake(chan, wakes);
+}
+
+static void hsk_chan_leave_transit_locked(struct hsk_chan *chan, const struct hsk_msg *msg)
+{
+	if (msg->has_slot)
+		chan->slots--;
+	else
+		chan->handed--;
+}
+
+/**
+ * hsk_chan_commit() - a message in transit has reached its receiver
+ * @chan: the channel
+ * @msg: the message; the receiver's to free
+ */
+void hsk_chan_commit(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_waiter *sender;
+	struct hsk_wakes wakes;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	hsk_chan_leave_transit_locked(chan, msg);
+	chan->received++;
+	sender = hsk_chan_unlend_locked(msg);
+	if (sender)
+		hsk_chan_finish_locked(chan, sender, 0, &wakes);
+	if (!chan->closed && hsk_chan_has_slot_locked(chan))
+		wakes.writers |= EPOLLOUT | EPOLLWRNORM;
+	wakes.everyone = hsk_chan_drained_locked(chan);
+	hsk_chan_settle_unlock(chan, &wakes);
+}
+
+/* In front of all that came after, as a rule the first. */
+static void hsk_chan_restore_buffered_locked(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_msg *later;
+
+	hsk_chan_leave_transit_locked(chan, msg);
+	list_for_each_entry(later, &chan->buffer, node)
+		if (later->ticket > msg->ticket)
+			break;
+	list_add_tail(&msg->node, &later->node);
+	msg->has_slot = true;
+	chan->slots++;
+}
+
+static void hsk_chan_restore_sender_locked(struct hsk_chan *chan, struct hsk_waiter *sender)
+{
+	chan->handed--;
+	chan->sent--;
+	hsk_queue_return_locked(&chan->senders, sender);
+	hsk_wait_unclaim(sender->wait);
+}
+
+/**
+ * hsk_chan_restore() - a message in transit goes back to where it came from
+ * @chan: the channel
+ * @msg: the message; the channel's, or its waiting sender's
+ */
+void hsk_chan_restore(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_waiter *sender;
+	struct hsk_wakes wakes;
+
+	hsk_wakes_init(&wakes);
+	spin_lock(&chan->lock);
+	sender = hsk_chan_unlend_locked(msg);
+	if (sender)
+		hsk_chan_restore_sender_locked(chan, sender);
+	else
+		hsk_chan_restore_buffered_locked(chan, msg);
+	wakes.readers |= EPOLLIN | EPOLLRDNORM;
+	hsk_chan_settle_unlock(chan, &wakes);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Match: how messages get from senders to receivers within one channel.
+ *
+ * Invariants, whenever nobody is settling the channel:
+ *
+ * - While a receiver waits, the buffer is empty and no sender waits.
+ * - While a sender waits, no slot is free.
+ * - On a closed channel no sender waits, and a receiver only while a message is
+ *   in transit, which may come back.
+ * - sent = received + drained + buffered, where buffered = slots + handed (this
+ *   one whenever the lock is free).
+ *
+ * Settling. Whatever changes what waiters can do (commit, restore, close) ends in
+ * hsk_chan_settle_unlock(), which restores the invariants one waiter a step, and
+ * gives the lock to others after each batch of wake-ups. A send that has to wait
+ * and a receive that has to wait keep them by themselves.
+ *
+ * Order. One FIFO runs through the buffer and on through the waiting senders.
+ * Receivers take from its front, in the order in which they came. A message has a
+ * ticket from its offer on. Tickets rise along the buffer and along the senders,
+ * also when several that were in transit come back, in whatever order.
+ *
+ * A message's way. hsk_chan_offer_locked() gives it to the first waiting
+ * receiver that has room for it, else puts it into a free slot of the buffer.
+ * hsk_chan_take_locked() takes the first in the buffer, else that of the first
+ * waiting sender. A message taken or given is in transit: it is the receiver's,
+ * who copies it to user memory without any lock, and still counts as buffered.
+ * Then the receiver either
+ *
+ * - commits: it counts as received, its slot is free, a waiting sender moves in;
+ * - or restores (bad memory, no free descriptor, killed): it is as if it had
+ *   never been taken. From the buffer: back there, in its slot. From a sender
+ *   that still waits: that sender is back in the queue. From a sender that has
+ *   returned: into the buffer, beyond the capacity if need be; there are never
+ *   more of those than receivers that have failed. All of it in front, where the
+ *   ticket says.
+ *
+ * A slot stays taken while its message is in transit, so that a receive that
+ * fails has let nobody in. A message handed straight to a receiver has no slot.
+ *
+ * A sender whose message was taken while it waits is lent: still waiting, but
+ * claimed, in the list of that name. A signal or its deadline lets it go (see
+ * transfer.h), and so does a close, in both cases with success: its message has
+ * met a receiver.
+ *
+ * Closed and drained is a channel without a message, also in transit: CLOSED is
+ * for ever, so it is not told while a message may still come back.
+ */
+#ifndef HSK_MATCH_H
+#define HSK_MATCH_H
+
+#include <linux/types.h>
+
+#include "chan.h"
+
+struct hsk_msg;
+struct hsk_room;
+struct hsk_waiter;
+struct hsk_wakes;
+
+/* What a receive finds on a channel that is closed and drained. */
+#define HSK_RECV_CLOSED	1
+
+void hsk_queue_add_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+void hsk_queue_del_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+
+int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp);
+struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg);
+bool hsk_chan_has_slot_locked(const struct hsk_chan *chan);
+bool hsk_chan_drained_locked(const struct hsk_chan *chan);
+void hsk_chan_settle_unlock(struct hsk_chan *chan, struct hsk_wakes *wakes)
+	__releases(&chan->lock);
+
+void hsk_chan_commit(struct hsk_chan *chan, struct hsk_msg *msg);
+void hsk_chan_restore(struct hsk_chan *chan, struct hsk_msg *msg);
+
+#endif /* HSK_MATCH_H */
