@@ -96,7 +96,10 @@ struct hsk_msghdr {
  *
  * Blocks until a receiver has taken the message (capacity 0) or there is room
  * for it. A receiver, a close, the deadline or a signal ends the wait. Success
- * beats deadline and signal when both have happened.
+ * beats deadline, signal and close when both have happened; it has happened when a
+ * receiver has begun to copy the message. Should that receiver fail, a sender that
+ * still waits goes on waiting, first in the queue; the message of one that has
+ * returned goes to the front of the buffer.
  *
  * Context: any thread. Interrupted by a signal it restarts by itself where the
  * handler was installed with SA_RESTART, else it fails with EINTR.
@@ -132,9 +135,11 @@ struct hsk_send_args {
  *
  * Return: 0, or -1 with errno, looked for in this order:
  * EINVAL; EBADF no READ right; EAGAIN would block and HSK_OP_F_DONTWAIT or
- * O_NONBLOCK is set; EMSGSIZE the room is too small: the message stays, @msg.len
- * and @msg.nr_fds say what it needs; EMFILE or ENFILE no free descriptor: the
- * message stays; EFAULT: the message stays; EINTR; ETIMEDOUT.
+ * O_NONBLOCK is set (also on a closed channel while another receiver has not
+ * finished taking its last message, which may come back); EMSGSIZE the room is
+ * too small: the message stays, @msg.len and @msg.nr_fds say what it needs;
+ * EMFILE or ENFILE no free descriptor: the message stays; EFAULT: the message
+ * stays; EINTR; ETIMEDOUT.
  */
 struct hsk_recv_args {
 	__u32 size;
