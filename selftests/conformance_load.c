@@ -11,7 +11,7 @@
 
 /* --- ken/chan: a sender and a receiver for each of many channels -------------- */
 
-#define EACH	25	/* messages on each channel */
+#define EACH	15	/* messages on each channel */
 
 struct end {
 	int fd;
@@ -70,7 +70,7 @@ TEST_F(go_few, ken_chan_direct_pairs_keep_order_and_totals)
 
 /* --- many share one channel ---------------------------------------------------- */
 
-#define MAX_SHARED	4000
+#define MAX_SHARED	2400
 
 struct crowd {
 	int fd, results;
@@ -142,13 +142,13 @@ TEST_F(go_few, ken_chan1_ten_receivers_share_a_thousand_messages)
 
 TEST_F(go_few, test_chan_four_producers_and_four_consumers)
 {
-	share(_metadata, variant->set, 4, 4, 1000);
+	share(_metadata, variant->set, 4, 4, 600);
 }
 
 /* --- TestMultiConsumer --------------------------------------------------------- */
 
 #define WORKERS	23
-#define ITEMS	5000
+#define ITEMS	3000
 
 static int work(void *p)
 {

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -146,9 +147,42 @@ TEST_F(slow, others_go_on_beside_a_slow_receiver)
 	EXPECT_TRUE(t_counters(self->fd, 4, 4, 0, 0));
 }
 
-TEST_F(slow, close_does_not_wait_for_a_slow_receiver)
+TEST_F(slow, close_lets_every_sender_go_beside_a_slow_receiver)
 {
+	struct t_job *taken, *receiver, *waiting;
+
+	NEED_SLOW_MEMORY();
+	taken = t_job_put_blocked(T_PROCESS, self->fd, 1, 1);
+	ASSERT_TRUE(!!taken);
+	receiver = t_job_recv(T_THREAD, self->fd, self->memory.page, 8, 0);
+	ASSERT_EQ(0, wait_in_transit(self->fd, 1));
+	waiting = t_job_put_blocked(T_PROCESS, self->fd, 2, 1);
+	ASSERT_TRUE(!!waiting);
+	EXPECT_EQ(0, t_close(self->fd, 6));
+	/* One has met a receiver, the other has not. */
+	EXPECT_EQ(0, t_job_end(taken));
+	EXPECT_EQ(-EPIPE, t_job_end(waiting));
+	EXPECT_TRUE(t_job_blocked(receiver));
+	ASSERT_EQ(0, slow_release(&self->memory));
+	EXPECT_EQ(0, t_job_end(receiver));
+	EXPECT_EQ(8, receiver->msg.len);
+	EXPECT_EQ(0, receiver->msg.flags);
+	EXPECT_TRUE(t_counters(self->fd, 1, 1, 0, 0));
+}
+
+static short poll_now(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLRDHUP };
+
+	poll(&pfd, 1, 0);
+	return pfd.revents;
+}
+
+TEST_F(slow, closed_is_not_told_while_a_message_may_come_back)
+{
+	int reader = t_dup(self->fd, HSK_RIGHT_READ);
 	struct t_job *sender, *receiver, *waiting;
+	__u64 v;
 
 	NEED_SLOW_MEMORY();
 	sender = t_job_put_blocked(T_PROCESS, self->fd, 1, 1);
@@ -158,11 +192,15 @@ TEST_F(slow, close_does_not_wait_for_a_slow_receiver)
 	waiting = t_job_get_blocked(T_PROCESS, self->fd, 1);
 	ASSERT_TRUE(!!waiting);
 	EXPECT_EQ(0, t_close(self->fd, 6));
-	EXPECT_TRUE(t_job_got_closed(waiting, 6));
+	EXPECT_TRUE(t_job_blocked(waiting));
+	EXPECT_EQ(-EAGAIN, t_try_get(self->fd, &v));
+	EXPECT_EQ(POLLRDHUP, poll_now(reader));
 	ASSERT_EQ(0, slow_release(&self->memory));
 	EXPECT_EQ(0, t_job_end(receiver));
-	EXPECT_EQ(8, receiver->msg.len);
 	EXPECT_EQ(0, t_job_end(sender));
+	EXPECT_TRUE(t_job_got_closed(waiting, 6));
+	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, poll_now(reader));
+	EXPECT_EQ(0, t_try_get(self->fd, &v));
 	EXPECT_TRUE(t_counters(self->fd, 1, 1, 0, 0));
 }
 
@@ -211,6 +249,53 @@ TEST_F(slow, message_of_a_sender_that_has_gone_survives_a_receiver_killed_in_the
 	EXPECT_TRUE(t_counters(self->fd, 1, 0, 1, 0));
 	EXPECT_EQ(1, t_try_get(self->fd, &v));
 	EXPECT_EQ(8, v);
+}
+
+TEST_F(slow, message_that_comes_back_to_a_closed_channel_is_received_before_closed)
+{
+	struct t_job *sender, *waiting, *last;
+	pid_t child;
+
+	NEED_SLOW_MEMORY();
+	sender = t_job_put_blocked(T_THREAD, self->fd, 7, 1);
+	ASSERT_TRUE(!!sender);
+	child = t_fork(receive_into_slow_memory, &self->fd);
+	ASSERT_EQ(0, wait_in_transit(self->fd, 1));
+	waiting = t_job_get_blocked(T_PROCESS, self->fd, 1);
+	last = t_job_get_blocked(T_PROCESS, self->fd, 2);
+	ASSERT_TRUE(waiting && last);
+	EXPECT_EQ(0, t_close(self->fd, 6));
+	EXPECT_EQ(0, t_job_end(sender));
+	EXPECT_EQ(256 + SIGKILL, t_kill(child));
+	EXPECT_TRUE(t_job_got(waiting, 7));
+	EXPECT_TRUE(t_job_got_closed(last, 6));
+	EXPECT_TRUE(t_counters(self->fd, 1, 1, 0, 0));
+}
+
+TEST_F(slow, messages_of_two_slow_receivers_come_back_in_order)
+{
+	struct t_job *senders[2];
+	pid_t children[2];
+	int i;
+	__u64 v;
+
+	NEED_SLOW_MEMORY();
+	for (i = 0; i < 2; i++) {
+		senders[i] = t_job_put(T_THREAD, self->fd, i);
+		ASSERT_EQ(0, t_wait_senders(self->fd, 1));
+		children[i] = t_fork(receive_into_slow_memory, &self->fd);
+		ASSERT_EQ(0, wait_in_transit(self->fd, i + 1));
+	}
+	/* The first one's goes back first, and must not end up behind. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(256 + SIGKILL, t_kill(children[i]));
+		ASSERT_EQ(0, t_wait_senders(self->fd, i + 1));
+	}
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(1, t_get(self->fd, &v));
+		EXPECT_EQ(i, v);
+		EXPECT_EQ(0, t_job_end(senders[i]));
+	}
 }
 
 HSK_TEST_MAIN

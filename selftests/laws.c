@@ -599,6 +599,41 @@ TEST(law_10_bounded_descriptors_in_flight_are_counted_and_given_back)
 	EXPECT_EQ(0, t_set_param("max_in_flight", limit));
 }
 
+struct return_way {
+	int there, back;	/* a message of @there carries @back */
+};
+
+static int send_the_way_back(void *p)
+{
+	struct return_way *way = p;
+	int i, received;
+
+	for (i = 0; i < 100; i++) {
+		received = t_recv_fd(way->there);
+		T_NEED(received >= 0);
+		T_NEED_EQ(0, t_send_fd(received, way->there));
+		close(received);
+	}
+	return 0;
+}
+
+/* When the receive returns, what it brought is in flight no more. */
+TEST(law_10_bounded_by_no_cycle_once_a_descriptor_has_arrived)
+{
+	struct return_way way = { t_new(0), t_new(1) };
+	struct t_crew crew = { .mode = T_PROCESS };
+	int i, received;
+
+	t_crew_add(&crew, send_the_way_back, &way);
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, t_send_fd(way.there, way.back));
+		received = t_recv_fd(way.back);
+		ASSERT_GE(received, 0);
+		close(received);
+	}
+	EXPECT_TRUE(t_crew_join(&crew));
+}
+
 /* --- law 11: killable ----------------------------------------------------------------------------- */
 
 TEST(law_11_killable_whatever_one_waits_for)
