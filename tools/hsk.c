@@ -371,7 +371,7 @@ static int recv_one(int ep, const struct wait_opts *opts, struct room *room,
 		if (ret != -EMSGSIZE)
 			return ret;
 		if (msg->nr_fds)
-			errx(STATUS_ERROR, "cannot receive: the message bears descriptors; it stays");
+			errx(STATUS_ERROR, "cannot receive: it bears descriptors, and stays");
 		set_room(room, msg->len);
 	}
 }
