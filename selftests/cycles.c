@@ -333,7 +333,7 @@ FIXTURE(flight) {
 FIXTURE_SETUP(flight)
 {
 	if (geteuid())
-		SKIP(return, "needs root to set max_in_flight");
+		P_SKIP_SETUP("needs root to set max_in_flight");
 	self->before = t_param("max_in_flight");
 	ASSERT_LT(0, self->before);
 	self->chan = t_new(64);

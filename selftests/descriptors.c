@@ -298,22 +298,57 @@ FIXTURE_VARIANT(refused) {
 	int error;
 };
 
-#define REFUSED(name, want) \
-	FIXTURE_VARIANT_ADD(refused, name) { .make = make_##name, .error = want }
+FIXTURE_VARIANT_ADD(refused, unix_socket) {
+	.make = make_unix_socket, .error = -EOPNOTSUPP,
+};
 
-REFUSED(unix_socket, -EOPNOTSUPP);
-REFUSED(inet_socket, -EOPNOTSUPP);
-REFUSED(eventfd, -EOPNOTSUPP);
-REFUSED(epoll, -EOPNOTSUPP);
-REFUSED(timerfd, -EOPNOTSUPP);
-REFUSED(signalfd, -EOPNOTSUPP);
-REFUSED(io_uring, -EOPNOTSUPP);
-REFUSED(pidfd, -EOPNOTSUPP);
-REFUSED(null, -EOPNOTSUPP);
-REFUSED(directory, -EOPNOTSUPP);
-REFUSED(namespace, -EOPNOTSUPP);
-REFUSED(inotify, -EOPNOTSUPP);
-REFUSED(path, -EBADF);
+FIXTURE_VARIANT_ADD(refused, inet_socket) {
+	.make = make_inet_socket, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, eventfd) {
+	.make = make_eventfd, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, epoll) {
+	.make = make_epoll, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, timerfd) {
+	.make = make_timerfd, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, signalfd) {
+	.make = make_signalfd, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, io_uring) {
+	.make = make_io_uring, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, pidfd) {
+	.make = make_pidfd, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, null) {
+	.make = make_null, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, directory) {
+	.make = make_directory, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, namespace) {
+	.make = make_namespace, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, inotify) {
+	.make = make_inotify, .error = -EOPNOTSUPP,
+};
+
+FIXTURE_VARIANT_ADD(refused, path) {
+	.make = make_path, .error = -EBADF,
+};
 
 FIXTURE_SETUP(refused)
 {
@@ -321,7 +356,7 @@ FIXTURE_SETUP(refused)
 	ASSERT_LE(0, self->chan);
 	self->fd = variant->make();
 	if (self->fd < 0 && errno != EMFILE)
-		SKIP(return, "no such descriptor: %s", strerror(errno));
+		P_SKIP_SETUP("no such descriptor: %s", strerror(errno));
 	ASSERT_LE(0, self->fd);
 }
 

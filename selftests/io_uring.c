@@ -29,7 +29,7 @@ FIXTURE_SETUP(ring)
 	self->chan = t_new(4);
 	self->fd = syscall(SYS_io_uring_setup, 8, p);
 	if (self->fd < 0)
-		SKIP(return, "no io_uring: %s", strerror(errno));
+		P_SKIP_SETUP("no io_uring: %s", strerror(errno));
 	self->sq = mmap(NULL, p->sq_off.array + p->sq_entries * 4,
 			PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
 			IORING_OFF_SQ_RING);

@@ -43,7 +43,7 @@ FIXTURE_VARIANT_ADD(param, max_in_flight) {
 FIXTURE_SETUP(param)
 {
 	if (geteuid())
-		SKIP(return, "needs root to set parameters");
+		P_SKIP_SETUP("needs root to set parameters");
 	self->before = t_param(variant->name);
 }
 
@@ -99,7 +99,7 @@ FIXTURE(limit) {
 FIXTURE_SETUP(limit)
 {
 	if (geteuid())
-		SKIP(return, "needs root to set parameters");
+		P_SKIP_SETUP("needs root to set parameters");
 	self->max_msg_size = t_param("max_msg_size");
 	self->max_fds = t_param("max_fds");
 	self->max_capacity = t_param("max_capacity");
@@ -284,12 +284,12 @@ FIXTURE_SETUP(charge)
 	char text[32];
 
 	if (geteuid())
-		SKIP(return, "needs root to make a cgroup");
+		P_SKIP_SETUP("needs root to make a cgroup");
 	strcpy(self->root, "/tmp/hsk-cgroup-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->root));
 	if (mount("none", self->root, "cgroup2", 0, NULL)) {
 		rmdir(self->root);
-		SKIP(return, "no cgroup v2: %s", strerror(errno));
+		P_SKIP_SETUP("no cgroup v2: %s", strerror(errno));
 	}
 	self->mounted = true;
 	group_write(self->root, "cgroup.subtree_control", "+memory");
@@ -301,7 +301,7 @@ FIXTURE_SETUP(charge)
 		rmdir(self->group);
 		umount(self->root);
 		rmdir(self->root);
-		SKIP(return, "no memory controller in cgroup v2");
+		P_SKIP_SETUP("no memory controller in cgroup v2");
 	}
 	group_write(self->group, "memory.swap.max", "0");
 	self->chan = t_new(4096);

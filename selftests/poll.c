@@ -50,36 +50,80 @@ FIXTURE_VARIANT(state) {
 	int on_write;
 };
 
-#define STATE(name, ...) \
-	FIXTURE_VARIANT_ADD(state, name) { __VA_ARGS__ }
+FIXTURE_VARIANT_ADD(state, unbuffered_idle) {
+	.capacity = 0,
+};
 
-STATE(unbuffered_idle, .capacity = 0);
-STATE(unbuffered_sender_committed, .senders = 1, .on_read = POLLIN);
-STATE(unbuffered_receiver_committed, .receivers = 1, .on_write = POLLOUT);
-STATE(buffer_empty, .capacity = 2, .on_write = POLLOUT);
-STATE(buffer_empty_receiver_committed, .capacity = 2, .receivers = 1,
-      .on_write = POLLOUT);
-STATE(buffer_half, .capacity = 2, .messages = 1, .on_read = POLLIN,
-      .on_write = POLLOUT);
-STATE(buffer_full, .capacity = 2, .messages = 2, .on_read = POLLIN);
-STATE(buffer_full_sender_committed, .capacity = 2, .messages = 2,
-      .senders = 1, .on_read = POLLIN);
-STATE(closed_with_something_buffered, .capacity = 2, .messages = 1,
-      .closed = true, .on_read = POLLIN | POLLRDHUP, .on_write = POLLERR);
-STATE(closed_with_full_buffer, .capacity = 2, .messages = 2,
-      .closed = true, .on_read = POLLIN | POLLRDHUP, .on_write = POLLERR);
-STATE(closed_and_drained, .capacity = 2, .closed = true,
-      .on_read = POLLIN | POLLRDHUP | POLLHUP, .on_write = POLLERR);
-STATE(unbuffered_closed, .closed = true,
-      .on_read = POLLIN | POLLRDHUP | POLLHUP, .on_write = POLLERR);
-STATE(last_writer_gone_with_something_buffered, .capacity = 2, .messages = 1,
-      .lost = HSK_RIGHT_WRITE, .on_read = POLLIN | POLLRDHUP);
-STATE(last_writer_gone, .capacity = 2, .lost = HSK_RIGHT_WRITE,
-      .on_read = POLLIN | POLLRDHUP | POLLHUP);
-STATE(last_reader_gone, .capacity = 2, .messages = 1, .lost = HSK_RIGHT_READ,
-      .on_write = POLLERR);
-STATE(last_reader_of_unbuffered_gone, .lost = HSK_RIGHT_READ,
-      .on_write = POLLERR);
+FIXTURE_VARIANT_ADD(state, unbuffered_sender_committed) {
+	.senders = 1, .on_read = POLLIN,
+};
+
+FIXTURE_VARIANT_ADD(state, unbuffered_receiver_committed) {
+	.receivers = 1, .on_write = POLLOUT,
+};
+
+FIXTURE_VARIANT_ADD(state, buffer_empty) {
+	.capacity = 2, .on_write = POLLOUT,
+};
+
+FIXTURE_VARIANT_ADD(state, buffer_empty_receiver_committed) {
+	.capacity = 2, .receivers = 1,
+	.on_write = POLLOUT,
+};
+
+FIXTURE_VARIANT_ADD(state, buffer_half) {
+	.capacity = 2, .messages = 1, .on_read = POLLIN,
+	.on_write = POLLOUT,
+};
+
+FIXTURE_VARIANT_ADD(state, buffer_full) {
+	.capacity = 2, .messages = 2, .on_read = POLLIN,
+};
+
+FIXTURE_VARIANT_ADD(state, buffer_full_sender_committed) {
+	.capacity = 2, .messages = 2,
+	.senders = 1, .on_read = POLLIN,
+};
+
+FIXTURE_VARIANT_ADD(state, closed_with_something_buffered) {
+	.capacity = 2, .messages = 1,
+	.closed = true, .on_read = POLLIN | POLLRDHUP, .on_write = POLLERR,
+};
+
+FIXTURE_VARIANT_ADD(state, closed_with_full_buffer) {
+	.capacity = 2, .messages = 2,
+	.closed = true, .on_read = POLLIN | POLLRDHUP, .on_write = POLLERR,
+};
+
+FIXTURE_VARIANT_ADD(state, closed_and_drained) {
+	.capacity = 2, .closed = true,
+	.on_read = POLLIN | POLLRDHUP | POLLHUP, .on_write = POLLERR,
+};
+
+FIXTURE_VARIANT_ADD(state, unbuffered_closed) {
+	.closed = true,
+	.on_read = POLLIN | POLLRDHUP | POLLHUP, .on_write = POLLERR,
+};
+
+FIXTURE_VARIANT_ADD(state, last_writer_gone_with_something_buffered) {
+	.capacity = 2, .messages = 1,
+	.lost = HSK_RIGHT_WRITE, .on_read = POLLIN | POLLRDHUP,
+};
+
+FIXTURE_VARIANT_ADD(state, last_writer_gone) {
+	.capacity = 2, .lost = HSK_RIGHT_WRITE,
+	.on_read = POLLIN | POLLRDHUP | POLLHUP,
+};
+
+FIXTURE_VARIANT_ADD(state, last_reader_gone) {
+	.capacity = 2, .messages = 1, .lost = HSK_RIGHT_READ,
+	.on_write = POLLERR,
+};
+
+FIXTURE_VARIANT_ADD(state, last_reader_of_unbuffered_gone) {
+	.lost = HSK_RIGHT_READ,
+	.on_write = POLLERR,
+};
 
 FIXTURE_SETUP(state)
 {

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Law 11: a party whose own memory never answers (a page that a userfaultfd
+ * should serve and does not) can be killed, and so can everyone who deals with
+ * it; nobody else waits for it, and what it had taken comes back.
+ */
+#include <sys/mman.h>
+#include <linux/userfaultfd.h>
+
+#include "../kselftest_harness.h"
+#include "peer.h"
+
+/* A page that nobody will ever bring; NULL: this kernel has none for us. */
+static char *stuck_page(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api))
+		return NULL;
+	reg.range.start = (uintptr_t)page;
+	reg.range.len = 4096;
+	return ioctl(fd, UFFDIO_REGISTER, &reg) ? NULL : page;
+}
+
+/* Sleeps in a fault inside the system call: in it, and in no queue. */
+static int wait_stuck(pid_t pid)
+{
+	return p_wait_in_syscall(pid, SYS_ioctl);
+}
+
+FIXTURE(stuck) {
+	int chan;
+};
+
+FIXTURE_VARIANT(stuck) {
+	unsigned int capacity;
+};
+
+FIXTURE_VARIANT_ADD(stuck, unbuffered) { .capacity = 0 };
+FIXTURE_VARIANT_ADD(stuck, buffered) { .capacity = 4 };
+
+FIXTURE_SETUP(stuck)
+{
+	if (!stuck_page())
+		P_SKIP_SETUP("no userfaultfd: %s", strerror(errno));
+	self->chan = t_new(variant->capacity);
+	ASSERT_LE(0, self->chan);
+}
+
+FIXTURE_TEARDOWN(stuck)
+{
+}
+
+/* A child that receives into a page that never comes. */
+static pid_t fork_stuck_receiver(int chan)
+{
+	pid_t pid = p_fork();
+
+	if (!pid) {
+		char *page = stuck_page();
+
+		P_NEED(page);
+		_exit(p_recv(chan, page, 4096) != 1);
+	}
+	return pid;
+}
+
+/* A child that sends from such a page. */
+static pid_t fork_stuck_sender(int chan)
+{
+	pid_t pid = p_fork();
+
+	if (!pid) {
+		char *page = stuck_page();
+
+		P_NEED(page);
+		_exit(t_send(chan, page, 100) != 0);
+	}
+	return pid;
+}
+
+/* A stuck receiver with a message in hand, whose sender has returned. */
+static pid_t receiver_with_message(struct __test_metadata *_metadata,
+				   int rd, int wr)
+{
+	pid_t pid = fork_stuck_receiver(rd);
+
+	ASSERT_EQ(0, t_wait_receivers(rd, 1));
+	ASSERT_EQ(0, p_try_send(wr, "1", 1));
+	ASSERT_EQ(0, wait_stuck(pid));
+	EXPECT_EQ(0, p_info(rd).waiting_receivers);
+	EXPECT_TRUE(t_counters(rd, 1, 0, 1, 0));
+	return pid;
+}
+
+TEST_F(stuck, a_receiver_can_be_killed_and_its_message_comes_back)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan);
+	char c = 0;
+
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_TRUE(t_counters(self->chan, 1, 0, 1, 0));
+	EXPECT_EQ(POLLIN, p_poll_now(self->chan) & POLLIN);
+	EXPECT_EQ(1, p_try_recv(self->chan, &c, 1));
+	EXPECT_EQ('1', c);
+	EXPECT_TRUE(t_counters(self->chan, 1, 1, 0, 0));
+}
+
+TEST_F(stuck, a_receiver_stops_nobody_else)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan);
+	struct p_op op;
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, p_recv_start(&op, self->chan));
+		ASSERT_EQ(0, t_send(self->chan, "x", 1));
+		ASSERT_EQ(0, p_op_join(&op));
+		ASSERT_EQ('x', op.byte);
+	}
+	EXPECT_TRUE(t_counters(self->chan, 51, 50, 1, 0));
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_TRUE(t_counters(self->chan, 51, 50, 1, 0));
+}
+
+TEST_F(stuck, a_receivers_message_goes_on_to_one_who_waits)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan);
+	struct p_op op;
+
+	ASSERT_EQ(0, p_recv_start(&op, self->chan));
+	ASSERT_EQ(0, t_wait_receivers(self->chan, 1));
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_EQ(0, p_op_join(&op));
+	EXPECT_EQ('1', op.byte);
+	EXPECT_TRUE(t_counters(self->chan, 1, 1, 0, 0));
+}
+
+TEST_F(stuck, a_receivers_message_comes_back_before_later_ones)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan);
+	unsigned int i;
+	char c = 0;
+
+	for (i = 0; i < variant->capacity; i++)
+		ASSERT_EQ(0, p_try_send(self->chan, "2", 1));
+	/* Even beyond the capacity. */
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_EQ(variant->capacity + 1, p_info(self->chan).buffered);
+	EXPECT_EQ(-EAGAIN, p_try_send(self->chan, "3", 1));
+	EXPECT_EQ(1, p_try_recv(self->chan, &c, 1));
+	EXPECT_EQ('1', c);
+	for (i = 0; i < variant->capacity; i++) {
+		EXPECT_EQ(1, p_try_recv(self->chan, &c, 1));
+		EXPECT_EQ('2', c);
+	}
+}
+
+TEST_F(stuck, a_receiver_does_not_keep_a_close_from_the_others)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan);
+	char c = 0;
+
+	EXPECT_EQ(0, t_close(self->chan, 4));
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_EQ(1, p_recv(self->chan, &c, 1));
+	EXPECT_EQ('1', c);
+	EXPECT_EQ(4, p_reason(self->chan));
+}
+
+TEST_F(stuck, the_last_readers_message_is_drained_when_it_is_killed)
+{
+	int rd = t_dup(self->chan, HSK_RIGHT_READ);
+	int wr = t_dup(self->chan, HSK_RIGHT_WRITE);
+	pid_t pid;
+
+	close(self->chan);
+	pid = receiver_with_message(_metadata, rd, wr);
+	close(rd);
+	/* The child has the READ endpoint still, and only it. */
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_TRUE(t_counters(wr, 1, 0, 0, 1));
+	EXPECT_EQ(-EPIPE, t_send(wr, "m", 1));
+}
+
+/* --- with a sender that waits ----------------------------------------------------- */
+
+FIXTURE(handed) {
+	int zero;
+};
+
+FIXTURE_SETUP(handed)
+{
+	if (!stuck_page())
+		P_SKIP_SETUP("no userfaultfd: %s", strerror(errno));
+	self->zero = t_open();
+	ASSERT_LE(0, self->zero);
+}
+
+FIXTURE_TEARDOWN(handed)
+{
+}
+
+TEST_F(handed, a_waiting_sender_can_be_killed_while_its_message_is_copied)
+{
+	int zero = self->zero;
+	pid_t sender, receiver;
+	char c = 0;
+
+	sender = p_fork();
+	if (!sender)
+		_exit(t_send(zero, "1", 1) != 0);
+	ASSERT_EQ(0, t_wait_senders(zero, 1));
+	receiver = fork_stuck_receiver(zero);
+	ASSERT_EQ(0, t_wait_senders(zero, 0));
+	ASSERT_EQ(0, wait_stuck(receiver));
+	EXPECT_EQ(256 + SIGKILL, t_kill(sender));
+	EXPECT_EQ(256 + SIGKILL, t_kill(receiver));
+	/* Taken once already, it stays although nobody waits with it. */
+	EXPECT_TRUE(t_counters(zero, 1, 0, 1, 0));
+	EXPECT_EQ(1, p_try_recv(zero, &c, 1));
+	EXPECT_EQ('1', c);
+}
+
+TEST_F(handed, a_waiting_senders_deadline_ends_it_with_success)
+{
+	struct p_op op;
+	pid_t receiver;
+	int zero = self->zero;
+	char c = 0;
+
+	ASSERT_EQ(0, p_op_start(&op, zero, true, '1', -1, t_in_ms(1000)));
+	ASSERT_EQ(0, t_wait_senders(zero, 1));
+	receiver = fork_stuck_receiver(zero);
+	EXPECT_EQ(0, p_op_join(&op));
+	EXPECT_TRUE(t_counters(zero, 1, 0, 1, 0));
+	EXPECT_EQ(256 + SIGKILL, t_kill(receiver));
+	EXPECT_TRUE(t_counters(zero, 1, 0, 1, 0));
+	EXPECT_EQ(1, p_try_recv(zero, &c, 1));
+	EXPECT_EQ('1', c);
+}
+
+TEST_F(handed, a_waiting_sender_goes_on_waiting_when_its_receiver_is_killed)
+{
+	struct p_op first, second;
+	pid_t receiver;
+	int zero = self->zero;
+	char c = 0;
+
+	ASSERT_EQ(0, p_send_start(&first, zero, '1'));
+	ASSERT_EQ(0, t_wait_senders(zero, 1));
+	receiver = fork_stuck_receiver(zero);
+	ASSERT_EQ(0, t_wait_senders(zero, 0));
+	ASSERT_EQ(0, p_send_start(&second, zero, '2'));
+	ASSERT_EQ(0, t_wait_senders(zero, 1));
+	EXPECT_EQ(256 + SIGKILL, t_kill(receiver));
+	EXPECT_EQ(2, p_info(zero).waiting_senders);
+	EXPECT_TRUE(t_counters(zero, 0, 0, 0, 0));
+	EXPECT_TRUE(p_op_still_blocked(&first));
+	EXPECT_EQ(1, p_recv(zero, &c, 1));
+	EXPECT_EQ('1', c);
+	EXPECT_EQ(1, p_recv(zero, &c, 1));
+	EXPECT_EQ('2', c);
+	EXPECT_EQ(0, p_op_join(&first));
+	EXPECT_EQ(0, p_op_join(&second));
+	EXPECT_TRUE(t_counters(zero, 2, 2, 0, 0));
+}
+
+TEST_F(handed, a_waiting_sender_is_told_of_a_close_after_its_receiver_was_killed)
+{
+	struct p_op op;
+	pid_t receiver;
+	int zero = self->zero;
+
+	ASSERT_EQ(0, p_send_start(&op, zero, '1'));
+	ASSERT_EQ(0, t_wait_senders(zero, 1));
+	receiver = fork_stuck_receiver(zero);
+	ASSERT_EQ(0, t_wait_senders(zero, 0));
+	ASSERT_EQ(0, wait_stuck(receiver));
+	EXPECT_EQ(0, t_close(zero, 0));
+	EXPECT_EQ(256 + SIGKILL, t_kill(receiver));
+	EXPECT_NE(-ETIMEDOUT - 1000, p_op_join(&op));
+	EXPECT_TRUE(t_conserved(zero));
+	/* Either it failed and is no message, or it succeeded and is one. */
+	EXPECT_EQ(op.ret ? 0 : 1, p_info(zero).sent);
+	EXPECT_EQ(op.ret ? -EPIPE : 0, op.ret);
+}
+
+/* --- a stuck sender -------------------------------------------------------------------- */
+
+TEST_F(stuck, a_sender_can_be_killed_and_has_done_nothing)
+{
+	pid_t pid = fork_stuck_sender(self->chan);
+
+	ASSERT_EQ(0, wait_stuck(pid));
+	EXPECT_TRUE(t_counters(self->chan, 0, 0, 0, 0));
+	EXPECT_EQ(0, p_poll_now(self->chan) & POLLIN);
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_TRUE(t_counters(self->chan, 0, 0, 0, 0));
+}
+
+TEST_F(stuck, a_sender_stops_nobody_else)
+{
+	pid_t pid = fork_stuck_sender(self->chan);
+	struct p_op op;
+	int i;
+
+	ASSERT_EQ(0, wait_stuck(pid));
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, p_recv_start(&op, self->chan));
+		ASSERT_EQ(0, t_send(self->chan, "x", 1));
+		ASSERT_EQ(0, p_op_join(&op));
+	}
+	EXPECT_EQ(0, t_close(self->chan, 0));
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_TRUE(t_counters(self->chan, 50, 50, 0, 0));
+}
+
+HSK_TEST_MAIN
