@@ -236,6 +236,31 @@ TEST(opposite_sends_at_one_time_never_both_succeed)
 	EXPECT_EQ(0, t_wait(pid));
 }
 
+TEST(what_was_just_received_can_carry_its_carrier_at_once)
+{
+	int carrier = t_open(), inner, i, got;
+	pid_t pid = p_fork();
+
+	if (!pid) {
+		for (i = 0; i < 500; i++) {
+			got = t_recv_fd(carrier);
+			P_NEED(got >= 0);
+			P_NEED(!t_send_fd(got, carrier));
+			close(got);
+		}
+		_exit(0);
+	}
+	for (i = 0; i < 500; i++) {
+		inner = t_new(1);
+		ASSERT_EQ(0, t_send_fd(carrier, inner));
+		got = t_recv_fd(inner);
+		ASSERT_LE(0, got);
+		close(got);
+		close(inner);
+	}
+	EXPECT_EQ(0, t_wait(pid));
+}
+
 /* --- released ------------------------------------------------------------------- */
 
 /* Channels that hold each other in a row below @root; the last holds a pipe. */

@@ -414,4 +414,23 @@ TEST(a_descriptor_that_is_not_open_is_ebadf)
 	EXPECT_TRUE(t_counters(chan, 0, 0, 0, 0));
 }
 
+TEST(of_several_bad_descriptors_one_error_wins)
+{
+	int chan = t_new(1), event = make_eventfd(), file = make_memfd();
+	int *edge = (int *)t_edge();
+	int fds[3] = { event, -1, file };
+
+	EXPECT_EQ(-EBADF, t_send_full(chan, NULL, 0, fds, 3, 0, 0));
+	fds[0] = -1;
+	fds[1] = event;
+	EXPECT_EQ(-EBADF, t_send_full(chan, NULL, 0, fds, 3, 0, 0));
+	/* An array that can't be read comes first. */
+	edge[-2] = -1;
+	edge[-1] = event;
+	EXPECT_EQ(-EFAULT, t_send_full(chan, NULL, 0, edge - 2, 3, 0, 0));
+	EXPECT_EQ(-EBADF, t_send_full(chan, NULL, 0, edge - 2, 2, 0, 0));
+	EXPECT_EQ(-EOPNOTSUPP, t_send_full(chan, NULL, 0, edge - 1, 1, 0, 0));
+	EXPECT_TRUE(t_counters(chan, 0, 0, 0, 0));
+}
+
 HSK_TEST_MAIN
