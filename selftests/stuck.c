@@ -270,6 +270,32 @@ TEST_F(stuck, a_closed_channel_is_drained_once_the_message_was_taken)
 	EXPECT_TRUE(t_counters(rd, 1, 1, 0, 0));
 }
 
+/* A child in poll(2) for POLLIN without a timeout. */
+static pid_t fork_poller(int fd)
+{
+	pid_t pid = p_fork();
+
+	if (!pid) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+		P_NEED(poll(&pfd, 1, -1) == 1);
+		_exit(pfd.revents != POLLIN);
+	}
+	return pid;
+}
+
+TEST_F(stuck, a_message_that_comes_back_wakes_pollers)
+{
+	pid_t pid = receiver_with_message(_metadata, self->chan,
+					  self->chan, -1);
+	pid_t poller = fork_poller(self->chan);
+
+	ASSERT_EQ(0, p_wait_in_syscall(poller, SYS_poll));
+	EXPECT_TRUE(t_still_running(poller));
+	EXPECT_EQ(256 + SIGKILL, t_kill(pid));
+	EXPECT_EQ(0, t_wait(poller));
+}
+
 TEST_F(stuck, a_late_page_lets_its_receiver_finish)
 {
 	int release[2];
@@ -366,6 +392,24 @@ TEST_F(handed, a_waiting_sender_goes_on_waiting_when_its_receiver_is_killed)
 	EXPECT_EQ(0, p_op_join(&first));
 	EXPECT_EQ(0, p_op_join(&second));
 	EXPECT_TRUE(t_counters(zero, 2, 2, 0, 0));
+}
+
+TEST_F(handed, a_sender_that_waits_again_wakes_pollers)
+{
+	pid_t receiver, poller;
+	struct p_op op;
+
+	ASSERT_EQ(0, p_send_start(&op, self->zero, '1'));
+	ASSERT_EQ(0, t_wait_senders(self->zero, 1));
+	receiver = fork_stuck_receiver(self->zero, -1);
+	ASSERT_EQ(0, t_wait_senders(self->zero, 0));
+	poller = fork_poller(self->zero);
+	ASSERT_EQ(0, p_wait_in_syscall(poller, SYS_poll));
+	EXPECT_TRUE(t_still_running(poller));
+	EXPECT_EQ(256 + SIGKILL, t_kill(receiver));
+	EXPECT_EQ(0, t_wait(poller));
+	EXPECT_EQ(0, t_close(self->zero, 0));
+	EXPECT_EQ(-EPIPE, p_op_join(&op));
 }
 
 TEST_F(handed, a_close_lets_the_sender_go_with_success)
