@@ -12,7 +12,7 @@
 
 #define MANY	10	/* parties in a chain or a crowd */
 
-/* --- fifo --------------------------------------------------------------------- */
+/* --- fifo --- */
 
 struct link {
 	int in, out, channel;
@@ -69,7 +69,7 @@ TEST_F(go, fifo_what_is_buffered_comes_out_in_order)
 	}
 }
 
-/* --- nonblock ------------------------------------------------------------------- */
+/* --- nonblock --- */
 
 TEST_F(go, nonblock_receive_finds_nothing_then_what_a_blocked_sender_offers)
 {
@@ -101,7 +101,7 @@ TEST_F(go, nonblock_send_finds_room_or_a_blocked_receiver_or_nothing)
 	EXPECT_TRUE(t_job_got(job, 36));
 }
 
-/* --- perm ------------------------------------------------------------------------ */
+/* --- perm --- */
 
 TEST_F(go, perm_an_endpoint_does_only_what_it_has_the_right_to)
 {
@@ -120,7 +120,7 @@ TEST_F(go, perm_an_endpoint_does_only_what_it_has_the_right_to)
 	EXPECT_EQ(0, t_close(writer, 0));
 }
 
-/* --- sendstmt ---------------------------------------------------------------------- */
+/* --- sendstmt --- */
 
 struct chan_chan {
 	int requests;
@@ -162,7 +162,7 @@ TEST_F(go, sendstmt_channel_received_from_a_channel_is_used_at_once)
 	EXPECT_TRUE(t_crew_join(&crew));
 }
 
-/* --- zerosize ---------------------------------------------------------------------- */
+/* --- zerosize --- */
 
 static int send_nothing_five_times(void *p)
 {
@@ -194,7 +194,7 @@ TEST_F(go, zerosize_messages_are_counted_one_by_one)
 	EXPECT_TRUE(t_counters(fd, 5, 5, 0, 0));
 }
 
-/* --- closedchan ---------------------------------------------------------------------- */
+/* --- closedchan --- */
 
 TEST_F(go, closedchan_gives_what_was_buffered_then_closed_and_takes_nothing)
 {
@@ -265,7 +265,7 @@ TEST_F(go, closedchan_close_with_blocked_parties)
 	EXPECT_TRUE(t_counters(senders.fd, n, 0, n, 0));
 }
 
-/* --- TestChan ------------------------------------------------------------------------ */
+/* --- TestChan --- */
 
 TEST_F(go, test_chan_what_blocks_at_this_capacity)
 {
@@ -322,7 +322,7 @@ TEST_F(go, test_chan_hundred_values_keep_their_order)
 	EXPECT_TRUE(t_crew_join(&crew));
 }
 
-/* --- TestNonblockRecvRace -------------------------------------------------------------- */
+/* --- TestNonblockRecvRace --- */
 
 #define RACES	100
 

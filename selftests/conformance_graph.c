@@ -9,7 +9,7 @@
 #include "../kselftest_harness.h"
 #include "conformance.h"
 
-/* --- goroutines --------------------------------------------------------------- */
+/* --- goroutines --- */
 
 #define LONG_CHAIN	10000
 #define CHAIN_CREWS	20
@@ -131,7 +131,7 @@ TEST_F_TIMEOUT(chain, goroutines_daisy_chain_of_10000_channels, 60)
 		EXPECT_EQ(0, t_wait(crews[i]));
 }
 
-/* --- sieve ------------------------------------------------------------------------ */
+/* --- sieve --- */
 
 #define PRIMES	30
 

@@ -9,7 +9,7 @@
 #include "../kselftest_harness.h"
 #include "conformance.h"
 
-/* --- ken/chan: a sender and a receiver for each of many channels -------------- */
+/* --- ken/chan: a sender and a receiver for each of many channels --- */
 
 #define EACH	15	/* messages on each channel */
 
@@ -68,7 +68,7 @@ TEST_F(go_few, ken_chan_direct_pairs_keep_order_and_totals)
 	}
 }
 
-/* --- many share one channel ---------------------------------------------------- */
+/* --- many share one channel --- */
 
 #define MAX_SHARED	2400
 
@@ -145,7 +145,7 @@ TEST_F(go_few, test_chan_four_producers_and_four_consumers)
 	share(_metadata, variant->set, 4, 4, 600);
 }
 
-/* --- TestMultiConsumer --------------------------------------------------------- */
+/* --- TestMultiConsumer --- */
 
 #define WORKERS	23
 #define ITEMS	3000
@@ -204,7 +204,7 @@ TEST_F(go_few, test_multi_consumer_conserves_count_and_sum)
 	EXPECT_TRUE(t_counters(crowd->results, ITEMS, ITEMS, 0, 0));
 }
 
-/* --- TestChanSendBarrier ---------------------------------------------------------- */
+/* --- TestChanSendBarrier --- */
 
 #define PATTERN_MAX	5000
 #define PATTERNS	100

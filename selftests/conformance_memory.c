@@ -16,14 +16,24 @@
 #define ROUNDS	300
 #define SLOTS	64
 
-/* Plain memory: no atomics, but the compiler must really access it. */
+/* Relaxed accesses only: any order between them comes from the channel. */
 struct litmus {
 	int fd, back;
 	struct t_setting set;
-	volatile __u64 plain;
+	__u64 plain;
 	char gap[128];
-	volatile __u64 slots[ROUNDS + SLOTS];
+	__u64 slots[ROUNDS + SLOTS];
 };
+
+static void store(__u64 *to, __u64 value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELAXED);
+}
+
+static __u64 load(const __u64 *from)
+{
+	return __atomic_load_n(from, __ATOMIC_RELAXED);
+}
 
 FIXTURE(race) {
 	struct litmus *l;
@@ -67,7 +77,7 @@ static int write_then_send(void *p)
 	__u64 i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		l->slots[i] = i + 1000;
+		store(&l->slots[i], i + 1000);
 		T_NEED_EQ(0, t_put_by(l->set.send, l->fd, i));
 	}
 	return 0;
@@ -79,7 +89,7 @@ static bool every_receive_sees_its_write(struct litmus *l)
 
 	for (i = 0; i < ROUNDS; i++) {
 		if (t_get_by(l->set.recv, l->fd, &v) != 1 || v != i ||
-		    l->slots[i] != i + 1000)
+		    load(&l->slots[i]) != i + 1000)
 			return false;
 	}
 	return true;
@@ -108,7 +118,7 @@ static int write_then_receive(void *p)
 	__u64 i, v;
 
 	for (i = 0; i < ROUNDS; i++) {
-		l->slots[i] = i + 2000;
+		store(&l->slots[i], i + 2000);
 		T_NEED_EQ(1, t_get_by(l->set.recv, l->fd, &v));
 	}
 	return 0;
@@ -123,7 +133,7 @@ TEST_F(race, chan_sync_rev_what_was_written_before_the_receive_is_seen)
 	t_crew_add(&self->crew, write_then_receive, self->l);
 	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, t_put_by(variant->set.send, self->l->fd, i));
-		ASSERT_EQ(i + 2000, self->l->slots[i]);
+		ASSERT_EQ(i + 2000, load(&self->l->slots[i]));
 	}
 	EXPECT_TRUE(t_crew_join(&self->crew));
 }
@@ -138,7 +148,7 @@ TEST_F(race, producer_consumer_kth_receive_is_before_send_k_plus_capacity)
 	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, t_put_by(variant->set.send, self->l->fd, i));
 		if (i >= n)
-			ASSERT_EQ(i - n + 2000, self->l->slots[i - n]);
+			ASSERT_EQ(i - n + 2000, load(&self->l->slots[i - n]));
 	}
 	EXPECT_TRUE(t_crew_join(&self->crew));
 }
@@ -147,7 +157,7 @@ static int write_then_close(void *p)
 {
 	struct litmus *l = p;
 
-	l->plain = 42;
+	store(&l->plain, 42);
 	T_NEED_EQ(0, t_close(l->fd, 0));
 	return 0;
 }
@@ -161,10 +171,10 @@ TEST_F(race, close_recv_what_was_written_before_the_close_is_seen)
 	for (round = 0; round < 40; round++) {
 		capacity = round & 1 ? variant->set.capacity : 0;
 		self->l->fd = t_new(capacity);
-		self->l->plain = 0;
+		store(&self->l->plain, 0);
 		t_crew_add(&self->crew, write_then_close, self->l);
 		ASSERT_EQ(0, t_get_by(variant->set.recv, self->l->fd, &v));
-		ASSERT_EQ(42, self->l->plain);
+		ASSERT_EQ(42, load(&self->l->plain));
 		EXPECT_TRUE(t_crew_join(&self->crew));
 		close(self->l->fd);
 	}
@@ -178,10 +188,10 @@ static int count_under_mutex(void *p)
 
 	for (i = 0; i < ROUNDS; i++) {
 		T_NEED_EQ(0, t_put_by(l->set.send, l->fd, 0));
-		v = l->plain;
+		v = load(&l->plain);
 		if (i % 16 == 0)
 			sched_yield();
-		l->plain = v + 1;
+		store(&l->plain, v + 1);
 		T_NEED_EQ(1, t_get_by(l->set.recv, l->fd, &v));
 	}
 	return 0;
@@ -196,7 +206,7 @@ TEST_F(race, chan_mutex_buffer_of_one_excludes)
 	for (i = 0; i < 4; i++)
 		t_crew_add(&self->crew, count_under_mutex, self->l);
 	EXPECT_TRUE(t_crew_join(&self->crew));
-	EXPECT_EQ(4 * ROUNDS, self->l->plain);
+	EXPECT_EQ(4 * ROUNDS, load(&self->l->plain));
 }
 
 static int write_a_slot_then_report(void *p)
@@ -205,7 +215,7 @@ static int write_a_slot_then_report(void *p)
 	__u64 me;
 
 	T_NEED_EQ(1, t_get(l->back, &me));
-	l->slots[me] = me + 1;
+	store(&l->slots[me], me + 1);
 	T_NEED_EQ(0, t_put_by(l->set.send, l->fd, me));
 	return 0;
 }
@@ -225,7 +235,7 @@ TEST_F(race, wait_group_all_reports_make_all_writes_visible)
 	for (i = 0; i < 8; i++)
 		ASSERT_EQ(1, t_get_by(variant->set.recv, self->l->fd, &v));
 	for (i = 0; i < 8; i++)
-		EXPECT_EQ(i + 1, self->l->slots[i]);
+		EXPECT_EQ(i + 1, load(&self->l->slots[i]));
 	EXPECT_TRUE(t_crew_join(&self->crew));
 }
 
@@ -233,7 +243,7 @@ static int write_then_send_when_full(void *p)
 {
 	struct litmus *l = p;
 
-	l->plain = 42;
+	store(&l->plain, 42);
 	T_NEED_EQ(0, t_put(l->fd, 1));
 	return 0;
 }
@@ -250,11 +260,11 @@ TEST_F(race, blocked_send_sync_what_a_waiting_sender_wrote_is_seen)
 	ASSERT_EQ(1, t_get_by(variant->set.recv, self->l->fd, &v));
 	ASSERT_EQ(1, t_get_by(variant->set.recv, self->l->fd, &v));
 	EXPECT_EQ(1, v);
-	EXPECT_EQ(42, self->l->plain);
+	EXPECT_EQ(42, load(&self->l->plain));
 	EXPECT_TRUE(t_crew_join(&self->crew));
 }
 
-/* --- TestShrinkStack...: the memory of a party that is no longer there ---------- */
+/* --- TestShrinkStack...: the memory of a party that is no longer there --- */
 
 /* Run again by exec as another program: nothing to do. */
 static void __attribute__((constructor)) be_another_program(void)

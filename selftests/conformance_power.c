@@ -277,7 +277,7 @@ static int run_split(struct node *node)
 	return ret;
 }
 
-/* --- building graphs ------------------------------------------------------------ */
+/* --- building graphs --- */
 
 #define NODES	T_MAX_PARTIES
 

@@ -71,7 +71,7 @@
 /* Ends the program with a skip and a hint when /dev/hsk can't be opened. */
 void t_require_device(void);
 
-/* --- ioctls: 0, a descriptor, or -errno --------------------------------- */
+/* --- ioctls: 0, a descriptor, or -errno --- */
 
 /* Any ioctl with any argument. */
 int t_ioctl(int fd, unsigned int nr, void *arg);
@@ -123,7 +123,7 @@ enum t_form { T_BLOCK, T_DONTWAIT, T_RW };
 int t_put_by(enum t_form form, int fd, __u64 value);
 int t_get_by(enum t_form form, int fd, __u64 *value);
 
-/* --- what the channel says ---------------------------------------------- */
+/* --- what the channel says --- */
 
 /* sent == received + buffered + drained. */
 bool t_conserved(int fd);
@@ -136,13 +136,13 @@ int t_wait_receivers(int fd, unsigned int nr);
 /* Wait until the channel is closed. Likewise. */
 int t_wait_closed(int fd);
 
-/* --- time ----------------------------------------------------------------- */
+/* --- time --- */
 
 __u64 t_now(void);			/* CLOCK_MONOTONIC, nanoseconds */
 __u64 t_in_ms(unsigned int ms);	/* an absolute deadline */
 void t_sleep_ms(unsigned int ms);
 
-/* --- memory --------------------------------------------------------------- */
+/* --- memory --- */
 
 /* Zeroed memory that forked children share; aborts when there is none. */
 void *t_shared(size_t size);
@@ -153,7 +153,7 @@ void *t_bad_address(void);
 /* The end of accessible memory: 4096 bytes before it are fine, none from it. */
 unsigned char *t_edge(void);
 
-/* --- parties ---------------------------------------------------------------- */
+/* --- parties --- */
 
 /* A child that runs fn(arg), exits with its result, and dies with its parent. */
 pid_t t_fork(int (*fn)(void *arg), void *arg);
@@ -182,7 +182,7 @@ int t_start(struct t_party *party, enum t_mode mode, int (*fn)(void *arg),
 int t_join(struct t_party *party);	/* what fn returned, or as t_wait() */
 bool t_party_running(struct t_party *party);	/* still, after T_STILL_MS */
 
-/* --- system ------------------------------------------------------------------ */
+/* --- system --- */
 
 /* A module parameter: its value, or -errno. */
 long t_param(const char *name);

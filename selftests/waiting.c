@@ -189,7 +189,7 @@ TEST_F(waiting, zero_length_message_meets_a_waiting_partner)
 	EXPECT_EQ(0, t_job_end(job));
 }
 
-/* --- deadlines --------------------------------------------------------------- */
+/* --- deadlines --- */
 
 TEST_F(waiting, deadline_ends_the_wait_and_not_before)
 {
@@ -268,7 +268,7 @@ TEST_F(waiting, later_deadline_does_not_disturb_the_one_behind)
 	EXPECT_TRUE(t_job_got(second, 9));
 }
 
-/* --- receivers that cannot take what they get ----------------------------------- */
+/* --- receivers that cannot take what they get --- */
 
 TEST_F(waiting, receiver_with_too_little_room_leaves_the_sender_waiting)
 {
@@ -431,7 +431,7 @@ TEST_F(waiting, message_too_big_for_all_who_wait_is_eagain_for_dontwait)
 	EXPECT_TRUE(t_counters(self->zero, 0, 0, 0, 0));
 }
 
-/* --- death ------------------------------------------------------------------- */
+/* --- death --- */
 
 TEST(sender_killed_while_blocked_leaves_no_message)
 {
