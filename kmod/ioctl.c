@@ -41,7 +41,7 @@ static int hsk_args_from_user(void *args, size_t ksize, const void __user *uargs
 		return -EFAULT;
 	if (usize < ksize)
 		return -EINVAL;
-	if (usize > PAGE_SIZE)
+	if (usize > HSK_ARGS_SIZE_LIMIT)
 		return -E2BIG;
 	return copy_struct_from_user(args, ksize, uargs, usize);
 }

@@ -20,6 +20,9 @@
 
 #define HSK_GFP			(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
+/* The largest argument struct that is looked at; the same on every architecture. */
+#define HSK_ARGS_SIZE_LIMIT	SZ_4K
+
 #define HSK_MSG_SIZE_DEFAULT	SZ_64K
 #define HSK_MSG_SIZE_LIMIT	SZ_16M
 

@@ -12,7 +12,8 @@
  * - The argument is a pointer to the struct named beside the number. Its first
  *   member, size, is sizeof(the struct) as the program was compiled. A size
  *   smaller than the first published version is EINVAL. A larger one is
- *   accepted while the part this kernel does not know is zero, else E2BIG.
+ *   accepted while the part this kernel does not know is zero, else E2BIG, and
+ *   so is one above 4096.
  * - Unknown flags and non-zero reserved members are EINVAL.
  * - On error nothing has happened and no member has been written, except where
  *   an errno below says so.
@@ -131,7 +132,9 @@ struct hsk_send_args {
  * Blocks until a message is there, or the channel is closed and what was
  * buffered has been received; then it succeeds at once and for ever with
  * HSK_MSG_F_CLOSED, no bytes, no descriptors and the close's reason (Go: the
- * second result of a receive is false). Signals as for HSK_IOC_SEND.
+ * second result of a receive is false). While another receiver is still copying
+ * the last message of a closed channel, which may come back, it waits. Signals as
+ * for HSK_IOC_SEND.
  *
  * Return: 0, or -1 with errno, looked for in this order:
  * EINVAL; EBADF no READ right; EAGAIN would block and HSK_OP_F_DONTWAIT or
@@ -154,8 +157,9 @@ struct hsk_recv_args {
  * @reason: 0 orderly; negative errno down to -4095 (-ECANCELED, -ETIMEDOUT,
  *	...); positive: the application's own
  *
- * Wakes every waiting sender (EPIPE) and receiver (HSK_MSG_F_CLOSED). Messages
- * that are buffered can still be received. Never blocks.
+ * Wakes every waiting sender (EPIPE) and receiver (HSK_MSG_F_CLOSED). A sender
+ * whose message a receiver is copying has succeeded. Messages that are buffered can
+ * still be received. Never blocks.
  *
  * Return: 0, or -1 with errno: EINVAL @reason is below -4095; EBADF no WRITE
  * right; EPIPE already closed.
