@@ -13,7 +13,7 @@
 #include "../kselftest_harness.h"
 #include "hsk_job.h"
 
-/* A way to and fro; in law 9 one end of a channel that lives and one that dies. */
+/* A way there and back; in law 9 one end of a channel that lives and one that dies. */
 struct exchange {
 	int there, back;
 };

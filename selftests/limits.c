@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "../kselftest.h"
 #include "../kselftest_harness.h"
 #include "peer.h"
 
@@ -181,7 +182,7 @@ TEST_F(limit, every_size_around_a_page_arrives_whole)
 	ASSERT_EQ(0, t_set_param("max_msg_size", 65536));
 	for (k = 0; k < 65536; k++)
 		out[k] = pattern_byte(k);
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		t_fill(in, 65537);
 		ASSERT_EQ(0, t_send(self->chan, out, sizes[i]));
 		ASSERT_EQ(sizes[i], p_recv(self->chan, in, 65537));

@@ -454,7 +454,7 @@ FIXTURE_TEARDOWN(death)
 
 TEST_F_TIMEOUT(death, of_a_writer_at_any_instant_is_a_close, 60)
 {
-	unsigned int round, next, got, upto;
+	unsigned int round, next, got, limit;
 	int chan, rd, wr, ret;
 	pid_t pid;
 
@@ -469,8 +469,8 @@ TEST_F_TIMEOUT(death, of_a_writer_at_any_instant_is_a_close, 60)
 			work_until_killed(wr, t_new(1));
 		}
 		close(wr);
-		upto = rand_r(&self->seed) % 12;
-		for (next = 0; next < upto; next++) {
+		limit = rand_r(&self->seed) % 12;
+		for (next = 0; next < limit; next++) {
 			ASSERT_EQ(4, p_recv(rd, &got, 4));
 			ASSERT_EQ(next, got);
 		}
@@ -490,7 +490,7 @@ TEST_F_TIMEOUT(death, of_a_writer_at_any_instant_is_a_close, 60)
 TEST_F_TIMEOUT(death, of_a_reader_at_any_instant_is_an_epipe, 60)
 {
 	struct hsk_info_args info;
-	unsigned int round, sent, upto, got;
+	unsigned int round, sent, limit, got;
 	int chan, rd, wr, ret;
 	pid_t pid;
 
@@ -507,8 +507,8 @@ TEST_F_TIMEOUT(death, of_a_reader_at_any_instant_is_an_epipe, 60)
 			_exit(1);
 		}
 		close(rd);
-		upto = rand_r(&self->seed) % 12;
-		for (sent = 0; sent < upto; sent++)
+		limit = rand_r(&self->seed) % 12;
+		for (sent = 0; sent < limit; sent++)
 			ASSERT_EQ(0, t_send(wr, &sent, 4));
 		kill(pid, SIGKILL);
 		while (!(ret = t_send(wr, &sent, 4)))

@@ -15,7 +15,7 @@ static void tell_death(const struct news *news, pid_t from, pid_t victim,
 		       uint64_t killed)
 {
 	if (news->pid == victim)
-		printf("  noticed     by the dispatcher (pid %d) after %.2f ms: channel closed, %s\n",
+		printf("  noticed     by dispatcher (pid %d) after %.2f ms: channel closed, %s\n",
 		       from, (news->when - killed) / 1e6,
 		       reason_name(news->reason));
 	else

@@ -30,7 +30,7 @@ static void send_job(const struct demo *demo, const FTSENT *entry, uint32_t id)
 
 int producer(const struct demo *demo)
 {
-	char *dirs[] = { (char *)demo->dir, NULL };
+	char *const dirs[] = { (char *)demo->dir, NULL };
 	FTS *walk = fts_open(dirs, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	uint32_t id = 0;
 	FTSENT *entry;
