@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -256,6 +257,45 @@ TEST(law_9_death_of_who_could_have_received_it_closes_what_travelled)
 	t_kill(holder->party.pid);
 	EXPECT_TRUE(t_job_got_closed(job, -EOWNERDEAD));
 	EXPECT_TRUE(t_counters(to_carrier, 1, 0, 0, 1));
+}
+
+/*
+ * The receivers can't run while this process does: all are bound to its processor,
+ * and it has a real-time priority. So they are handed messages, and then killed,
+ * before they can look.
+ */
+TEST(law_9_death_gives_back_what_was_handed_to_receivers_that_never_ran)
+{
+	const struct sched_param first = { .sched_priority = 1 }, normal = {};
+	struct t_job *dead[3];
+	int fd = t_new(0);
+	cpu_set_t one;
+	__u64 v;
+	int i;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	for (i = 0; i < 3; i++) {
+		dead[i] = t_job_get_blocked(T_PROCESS, fd, i + 1);
+		ASSERT_TRUE(!!dead[i]);
+	}
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		SKIP(return, "no real-time priority: run as root");
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, t_try_put(fd, i + 1));
+	EXPECT_TRUE(t_counters(fd, 3, 0, 3, 0));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, kill(dead[i]->party.pid, SIGKILL));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &normal));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(256 + 9, t_wait(dead[i]->party.pid));
+	EXPECT_TRUE(t_counters(fd, 3, 0, 3, 0));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(1, t_try_get(fd, &v));
+		EXPECT_EQ(i + 1, v);
+	}
+	EXPECT_EQ(-EAGAIN, t_try_get(fd, &v));
 }
 
 /* --- law 10: bounded --- */
