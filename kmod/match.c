@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/lockdep.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 
 #include "chan.h"
 #include "match.h"
@@ -94,16 +95,6 @@ static void hsk_chan_store_locked(struct hsk_chan *chan, struct hsk_msg *msg,
 	wakes->readers |= EPOLLIN | EPOLLRDNORM;
 }
 
-/* Too many to wake at once: let others have the lock meanwhile. */
-static void hsk_chan_pause_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
-{
-	if (!hsk_wakes_full(wakes))
-		return;
-	spin_unlock(&chan->lock);
-	hsk_wakes_run(wakes);
-	spin_lock(&chan->lock);
-}
-
 /**
  * hsk_chan_offer_locked() - give a message to whoever can take it now
  * @chan: the channel
@@ -112,7 +103,7 @@ static void hsk_chan_pause_locked(struct hsk_chan *chan, struct hsk_wakes *wakes
  *
  * A waiting receiver with too little room is told so, whatever becomes of the
  * message: it could otherwise wait for ever beside a sender that is refused for
- * ever. The lock is dropped after each batch of them.
+ * ever.
  *
  * Return: 0; -EPIPE closed; -EAGAIN nobody waits and no slot is free.
  */
@@ -138,7 +129,6 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
 		hsk_chan_finish_locked(chan, receiver, err, wakes);
 		if (!err)
 			return 0;
-		hsk_chan_pause_locked(chan, wakes);
 	}
 
 	if (!hsk_chan_has_slot_locked(chan))
@@ -148,8 +138,9 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
 }
 
 /*
- * The buffer comes first, but for a sender that was put back into its queue while
- * a later one's message, whose sender has returned, was put back into the buffer.
+ * The buffer comes first, but for a sender that was put back into its queue after
+ * a later message had got into the buffer: into a slot that became free meanwhile,
+ * or back from a receiver, its own sender having returned.
  */
 static bool hsk_chan_buffer_first_locked(struct hsk_chan *chan)
 {
@@ -305,13 +296,25 @@ static bool hsk_chan_step_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
 	       hsk_chan_admit_sender_locked(chan, wakes);
 }
 
+/*
+ * A close may have any number of waiters to tell: let others have the lock after
+ * each batch. Only with an empty buffer on a closed channel is there nothing that
+ * they could overtake.
+ */
+static void hsk_chan_pause_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	if (!hsk_wakes_full(wakes) || !chan->closed || !list_empty(&chan->buffer))
+		return;
+	spin_unlock(&chan->lock);
+	hsk_wakes_run(wakes);
+	cond_resched();
+	spin_lock(&chan->lock);
+}
+
 /**
  * hsk_chan_settle_unlock() - end a critical section that changed what waiters can do
  * @chan: the channel, locked; unlocked afterwards
  * @wakes: whom to wake besides
- *
- * The lock is dropped after each batch of wake-ups; whoever comes in between finds
- * the channel as it is, and what it leaves to be done the next step does.
  */
 void hsk_chan_settle_unlock(struct hsk_chan *chan, struct hsk_wakes *wakes)
 	__releases(&chan->lock)

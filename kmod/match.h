@@ -12,11 +12,13 @@
  *   one whenever the lock is free).
  *
  * Settling. Whatever changes what waiters can do (commit, restore, close) ends in
- * hsk_chan_settle_unlock(), which restores the invariants one waiter a step, and
- * gives the lock to others after each batch of wake-ups. A send that has to wait
- * and a receive that has to wait keep them by themselves.
+ * hsk_chan_settle_unlock(), which restores the invariants one waiter a step. The
+ * lock is kept meanwhile, but for a close: once the buffer of a closed channel is
+ * empty, others may have it after each batch of wake-ups. A send that has to wait
+ * and a receive that has to wait keep the invariants by themselves.
  *
- * Order. One FIFO runs through the buffer and on through the waiting senders.
+ * Order. One FIFO runs through the buffer and the waiting senders, as a rule
+ * through the buffer first (see hsk_chan_take_locked()).
  * Receivers take from its front, in the order in which they came. A message has a
  * ticket from its offer on. Tickets rise along the buffer and along the senders,
  * also when several that were in transit come back, in whatever order.

@@ -25,8 +25,8 @@ void hsk_wakes_run(struct hsk_wakes *wakes)
 static void hsk_wakes_add(struct hsk_wakes *wakes, struct task_struct *task)
 {
 	/*
-	 * More than the array holds is rare (a message too big for many waiting
-	 * receivers). Waking under the lock is correct, just not as nice.
+	 * More than the array holds is rare: a message too big for many waiting
+	 * receivers. Waking under the lock is correct, just not as nice.
 	 */
 	if (hsk_wakes_full(wakes))
 		hsk_wakes_run(wakes);

@@ -80,7 +80,8 @@ struct hsk_room {
  * @msg: sender: what it offers. Receiver: what it was given
  * @room: receiver: what it can take
  *
- * @msg and @room are the claimer's while CLAIMED, the waiting task's otherwise.
+ * @msg and @room are the claimer's to write while CLAIMED, the waiting task's
+ * otherwise.
  */
 struct hsk_waiter {
 	struct list_head node;
