@@ -175,6 +175,42 @@ TEST(law_2_order_of_receivers_is_that_of_their_arrival)
 	}
 }
 
+#define REFUSED	200	/* more than are woken at a time */
+
+/*
+ * A message that comes back ends the wait of all who have no room for it, before
+ * it gets to one who has. A later message must not get there first.
+ */
+TEST(law_2_order_of_a_message_that_comes_back_past_many_who_lack_room)
+{
+	struct t_job *faulting, *roomy;
+	int fd = t_new(0), i, round;
+	struct hsk_info_args info;
+	__u64 v;
+
+	for (round = 0; round < 5; round++) {
+		faulting = t_job_recv(T_THREAD, fd, t_bad_address(), sizeof(v), 0);
+		ASSERT_EQ(0, t_wait_receivers(fd, 1));
+		for (i = 0; i < REFUSED; i++)
+			ASSERT_TRUE(!!t_job_recv(T_THREAD, fd, NULL, 0, 0));
+		ASSERT_EQ(0, t_wait_receivers(fd, 1 + REFUSED));
+		roomy = t_job_get_blocked(T_THREAD, fd, 2 + REFUSED);
+		ASSERT_TRUE(!!roomy);
+
+		ASSERT_EQ(0, t_try_put(fd, 1));
+		do {
+			ASSERT_EQ(0, t_info(fd, &info));
+		} while (info.waiting_receivers > REFUSED);
+		if (t_try_put(fd, 2) == 0) {
+			ASSERT_EQ(1, t_get(fd, &v));
+			EXPECT_EQ(2, v);
+		}
+		EXPECT_TRUE(t_job_got(roomy, 1));
+		EXPECT_EQ(-EFAULT, t_job_end(faulting));
+		ASSERT_EQ(0, t_wait_receivers(fd, 0));
+	}
+}
+
 /* --- law 3: rendezvous --- */
 
 #define MEETINGS	300
