@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Channels and endpoints: make, duplicate, close, look at. */
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -21,7 +20,7 @@ HSK_PUBLIC int hsk_chan_new(unsigned int capacity)
 		return ep;
 	/* The device makes rendezvous channels only; any endpoint makes others. */
 	wider = hsk_chan_new_from(ep, capacity);
-	close(ep);
+	hsk_fd_close(ep);
 	return wider;
 }
 
@@ -44,13 +43,13 @@ HSK_PUBLIC int hsk_chan_pair(int ends[2], unsigned int capacity)
 		return ep;
 	reader = hsk_dup(ep, HSK_RIGHT_READ);
 	if (reader < 0) {
-		close(ep);
+		hsk_fd_close(ep);
 		return reader;
 	}
 	writer = hsk_dup(ep, HSK_RIGHT_WRITE);
-	close(ep);
+	hsk_fd_close(ep);
 	if (writer < 0) {
-		close(reader);
+		hsk_fd_close(reader);
 		return writer;
 	}
 	ends[0] = reader;

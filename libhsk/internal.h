@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <hsk.h>
 
@@ -22,6 +24,15 @@ static inline int hsk_ioctl(int ep, unsigned long op, void *args)
 	int ret = ioctl(ep, op, args);
 
 	return ret < 0 ? -errno : ret;
+}
+
+/*
+ * close(2) is a cancellation point; a thread cancelled there would leave behind
+ * the endpoints that the function has made and not yet returned.
+ */
+static inline void hsk_fd_close(int fd)
+{
+	syscall(SYS_close, fd);
 }
 
 #endif /* HSK_INTERNAL_H */

@@ -14,11 +14,12 @@
  *   is printed, and no call ends the program.
  * - Return: 0 or positive is success, negative is -errno. The variable errno is
  *   unspecified afterwards.
- * - Failure has no effect and writes no output (two exceptions: the sizes that
- *   -EMSGSIZE reports, see hsk_recv(), and part of a buffer after -EFAULT).
+ * - Failure has no effect and writes no output (three exceptions: the sizes that
+ *   -EMSGSIZE reports, see hsk_recv(), part of a buffer after -EFAULT, and the
+ *   message that HSK_TYPED() finds too short).
  * - Every function may be called from any number of threads at once, also on the
  *   same endpoint, and is async-signal-safe. Only hsk_chan_new() and
- *   hsk_chan_pair() contain a cancellation point.
+ *   hsk_chan_pair() contain a cancellation point, before they have made anything.
  * - Descriptors handed out are close-on-exec and belong to the caller.
  * - What can block is interrupted by a signal whose handler was installed
  *   without SA_RESTART: -EINTR, nothing has happened, call again. With
@@ -170,8 +171,10 @@ int hsk_dup(int ep, unsigned int rights);
  * @reason: 0 orderly; a negative errno from -4095; or positive, of the
  *	application's own meaning
  *
- * Every blocked send fails with -EPIPE and every blocked receive returns 0.
- * What is buffered can still be received. Never blocks.
+ * Every blocked send fails with -EPIPE and every blocked receive returns 0. But a
+ * send whose message a receiver is just copying has succeeded, and receives wait on
+ * until it is known whether that message comes back. What is buffered can still be
+ * received. Never blocks.
  *
  * Return: 0; or
  * -EBADF @ep may not send; -EINVAL @reason below -4095; -EPIPE closed already.
@@ -350,7 +353,8 @@ int hsk_recv(int ep, void *buf, size_t room, struct hsk_message *msg,
  * Never blocks.
  *
  * Return: 1 a message; 0 closed and drained; or -EAGAIN nothing is there and no
- * sender is waiting; or as hsk_recv(), but never -EINTR.
+ * sender is waiting, or on a closed channel another receiver is just copying the
+ * last message; or as hsk_recv(), but never -EINTR.
  */
 int hsk_try_recv(int ep, void *buf, size_t room, struct hsk_message *msg);
 
@@ -406,7 +410,8 @@ int hsk_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
  * Never blocks.
  *
  * Return: 1 a message; 0 closed and drained; or -EAGAIN nothing is there and no
- * sender is waiting; or as hsk_recv_fds(), but never -EINTR.
+ * sender is waiting, or on a closed channel another receiver is just copying the
+ * last message; or as hsk_recv_fds(), but never -EINTR.
  */
 int hsk_try_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
 		     struct hsk_message *msg);
@@ -476,7 +481,7 @@ uint64_t hsk_deadline_in_ms(uint64_t ms);
  * which behave as the hsk_ functions of the same form for a message of exactly
  * sizeof(type) bytes and no descriptors. A receive that meets another message
  * leaves *value as it was and fails: a shorter message is gone, -EBADMSG; a
- * longer one or one with descriptors stays, -EMSGSIZE.
+ * longer one or one with descriptors stays, -EMSGSIZE, without telling its size.
  */
 #define HSK_TYPED(name, type)						\
 	HSK_TYPED_SEND_(name, type)					\
