@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tracepoints: one event for each thing that happens, with the channel's id.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "hsk_job.h"
+
+#define TRACE_ROOM	65536
+
+/* tracefs, where it is mounted; NULL: nowhere, or no hsk in it. */
+static const char *tracefs(void)
+{
+	static const char *const dirs[] = {
+		"/sys/kernel/tracing", "/sys/kernel/debug/tracing",
+	};
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/events/hsk/enable", dirs[i]);
+		if (!access(path, W_OK))
+			return dirs[i];
+	}
+	return NULL;
+}
+
+static int write_to(const char *dir, const char *file, const char *text)
+{
+	char path[128];
+	ssize_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text));
+	close(fd);
+	return ret < 0 ? -errno : 0;
+}
+
+FIXTURE(tracing) {
+	const char *dir;
+	char *text;
+	int chan;
+	struct hsk_info_args info;
+};
+
+FIXTURE_SETUP(tracing)
+{
+	self->text = calloc(1, TRACE_ROOM);
+	self->chan = t_new(0);
+	ASSERT_LE(0, self->chan);
+	ASSERT_EQ(0, t_info(self->chan, &self->info));
+	self->dir = tracefs();
+	if (!self->dir)
+		return;
+	ASSERT_EQ(0, write_to(self->dir, "trace", ""));
+	ASSERT_EQ(0, write_to(self->dir, "events/hsk/enable", "1"));
+}
+
+FIXTURE_TEARDOWN(tracing)
+{
+	if (self->dir)
+		write_to(self->dir, "events/hsk/enable", "0");
+	close(self->chan);
+	free(self->text);
+}
+
+/* Reads the trace and looks for a line of this event that ends like that. */
+static bool traced(const char *dir, char *text, __u64 id, const char *event, const char *rest)
+{
+	char path[128], want[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/trace", dir);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, TRACE_ROOM - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	snprintf(want, sizeof(want), " %s: channel=%llu %s", event, (unsigned long long)id, rest);
+	if (strstr(text, want))
+		return true;
+	fprintf(stderr, "# no such event:%s\n%s", want, text);
+	return false;
+}
+
+#define EXPECT_TRACED(event, rest)							\
+	EXPECT_TRUE(traced(self->dir, self->text, self->info.id, event, rest))
+
+TEST_F(tracing, tells_block_wake_send_receive_and_close)
+{
+	struct t_job *job;
+	__u64 v;
+
+	if (!self->dir)
+		SKIP(return, "no tracefs with hsk events: mount it, be root");
+	job = t_job_put_blocked(T_PROCESS, self->chan, 7, 1);
+	ASSERT_TRUE(!!job);
+	ASSERT_EQ(1, t_get(self->chan, &v));
+	ASSERT_EQ(0, t_job_end(job));
+	EXPECT_EQ(-EAGAIN, t_try_get(self->chan, &v));
+	ASSERT_EQ(0, t_close(self->chan, -ECANCELED));
+
+	EXPECT_TRACED("hsk_block", "op=send");
+	EXPECT_TRACED("hsk_wake", "tid=");
+	EXPECT_TRACED("hsk_send", "len=8 nr_fds=0 result=0");
+	EXPECT_TRACED("hsk_recv", "len=8 nr_fds=0 result=0");
+	EXPECT_TRACED("hsk_recv", "len=0 nr_fds=0 result=-11");
+	EXPECT_TRACED("hsk_close", "reason=-125");
+}
+
+TEST_F(tracing, tells_a_receive_that_gave_its_message_back)
+{
+	if (!self->dir)
+		SKIP(return, "no tracefs with hsk events: mount it, be root");
+	ASSERT_TRUE(!!t_job_put_blocked(T_PROCESS, self->chan, 7, 1));
+	EXPECT_EQ(-EFAULT, t_recv(self->chan, t_bad_address(), 8, NULL));
+	EXPECT_TRACED("hsk_recv", "len=8 nr_fds=0 result=-14");
+}
+
+HSK_TEST_MAIN
