@@ -11,6 +11,9 @@
  * owns it (buffer), then the receiver that took it, until that commits (and
  * frees it) or restores it. See match.h.
  *
+ * The header is 64 bytes on 64-bit machines, so that with 64 bytes of data it fills
+ * a slab object of 128.
+ *
  * After hsk_msg_new() the bytes and who sent them are immutable. The members that the
  * channel uses are covered by the channel's lock.
  */
@@ -33,24 +36,24 @@ struct pid;
  * @node: in the channel's buffer; the channel's lock
  * @waiter: the sender it was lent by, while that waits on; the channel's lock
  * @ticket: its place in the channel's order; the channel's lock
- * @has_slot: counted in the channel's slots; the channel's lock
+ * @flight: its descriptors, NULL: none; set before it is sent
  * @pid: who sent it; immutable
  * @uid: likewise
  * @gid: likewise
- * @flight: its descriptors, NULL: none; set before it is sent
  * @len: number of bytes; immutable
+ * @has_slot: counted in the channel's slots; the channel's lock
  * @data: the bytes; immutable
  */
 struct hsk_msg {
 	struct list_head node;
 	struct hsk_waiter *waiter;
 	u64 ticket;
-	bool has_slot;
+	struct hsk_flight *flight;
 	struct pid *pid;
 	kuid_t uid;
 	kgid_t gid;
-	struct hsk_flight *flight;
 	u32 len;
+	bool has_slot;
 	u8 data[] __aligned(8);
 };
 
