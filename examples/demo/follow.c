@@ -39,7 +39,7 @@ pid_t follow(const struct demo *demo)
 			victim = news.pid;
 			killed = now();
 			kill(victim, SIGKILL);
-			printf("  kill -9     worker %u (pid %d), which has job %u: %s\n",
+			printf("  kill -9     worker %u (pid %d), last seen with job %u: %s\n",
 			       news.worker, news.pid, news.job.id, news.job.path);
 			break;
 		case NEWS_DEATH:
