@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -296,6 +297,44 @@ TEST_F(slow, messages_of_two_slow_receivers_come_back_in_order)
 		EXPECT_EQ(i, v);
 		EXPECT_EQ(0, t_job_end(senders[i]));
 	}
+}
+
+static bool nothing_to_receive(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
+TEST_F(slow, sender_put_back_comes_before_what_got_into_the_buffer_meanwhile)
+{
+	struct t_job *first, *sender;
+	int fd = t_new(1);
+	pid_t second;
+	__u64 v;
+
+	NEED_SLOW_MEMORY();
+	ASSERT_EQ(0, t_try_put(fd, 0));
+	first = t_job_recv(T_THREAD, fd, self->memory.page, 8, 0);
+	while (!nothing_to_receive(fd))
+		sched_yield();
+	sender = t_job_put_blocked(T_THREAD, fd, 1, 1);
+	ASSERT_TRUE(!!sender);
+	second = t_fork(receive_into_slow_memory, &fd);
+	ASSERT_EQ(0, t_wait_senders(fd, 0));
+
+	/* The first receiver's slot is free now, and 2 takes it. */
+	ASSERT_EQ(0, slow_release(&self->memory));
+	ASSERT_EQ(0, t_job_end(first));
+	ASSERT_EQ(0, t_try_put(fd, 2));
+	EXPECT_EQ(256 + SIGKILL, t_kill(second));
+	ASSERT_EQ(0, t_wait_senders(fd, 1));
+	EXPECT_EQ(1, t_get(fd, &v));
+	EXPECT_EQ(1, v);
+	EXPECT_EQ(0, t_job_end(sender));
+	EXPECT_EQ(1, t_get(fd, &v));
+	EXPECT_EQ(2, v);
+	EXPECT_TRUE(t_counters(fd, 3, 3, 0, 0));
 }
 
 HSK_TEST_MAIN

@@ -175,7 +175,7 @@ TEST(law_2_order_of_receivers_is_that_of_their_arrival)
 	}
 }
 
-#define REFUSED	200	/* more than are woken at a time */
+#define REFUSED	64	/* more than are woken at a time */
 
 /*
  * A message that comes back ends the wait of all who have no room for it, before

@@ -363,6 +363,47 @@ TEST(law_10_bounded_by_no_cycle_once_a_descriptor_has_arrived)
 	EXPECT_TRUE(t_crew_join(&crew));
 }
 
+static int send_both_ways(void *p)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	struct return_way *way = p;
+	int i;
+
+	T_NEED_EQ(0, sched_setscheduler(0, SCHED_FIFO, &first));
+	for (i = 0; i < 100; i++) {
+		T_NEED_EQ(0, t_send_fd(way->there, way->back));
+		T_NEED_EQ(0, t_send_fd(way->back, way->there));
+	}
+	return 0;
+}
+
+/*
+ * The sender waits, and runs before the receiver's call has returned, where the
+ * kernel lets it: on the same processor and with a real-time priority.
+ */
+TEST(law_10_bounded_by_no_cycle_once_the_sender_knows_of_the_arrival)
+{
+	struct return_way way = { t_new(0), t_new(0) };
+	struct t_crew crew = { .mode = T_PROCESS };
+	int i, received;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	t_crew_add(&crew, send_both_ways, &way);
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, t_wait_senders(way.there, 1));
+		received = t_recv_fd(way.there);
+		ASSERT_GE(received, 0);
+		close(received);
+		received = t_recv_fd(way.back);
+		ASSERT_GE(received, 0);
+		close(received);
+	}
+	EXPECT_TRUE(t_crew_join(&crew));
+}
+
 /* --- law 11: killable --- */
 
 TEST(law_11_killable_whatever_one_waits_for)
