@@ -3,31 +3,8 @@
  * epoll(7) on endpoints: an edge for every change, ONESHOT and EXCLUSIVE, and
  * event loops whose peer blocks.
  */
-#include <sys/epoll.h>
-
 #include "../kselftest_harness.h"
 #include "peer.h"
-
-#define ALL_EVENTS	(POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
-
-static int epoll_of(int fd, unsigned int events)
-{
-	struct epoll_event ev = { .events = events, .data.fd = fd };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
-		return -errno;
-	return ep;
-}
-
-/* The events of the one descriptor in the set, 0 when none comes in time. */
-static int epoll_take(int ep, int timeout_ms)
-{
-	struct epoll_event ev;
-	int ret = epoll_wait(ep, &ev, 1, timeout_ms);
-
-	return ret < 0 ? -errno : ret ? (int)ev.events : 0;
-}
 
 /* --- changes -------------------------------------------------------------- */
 
@@ -53,15 +30,15 @@ FIXTURE_SETUP(edge)
 	self->wr = t_dup(self->chan, HSK_RIGHT_WRITE);
 	ASSERT_LE(0, self->rd);
 	ASSERT_LE(0, self->wr);
-	self->on_read = epoll_of(self->rd, ALL_EVENTS | EPOLLET);
-	self->on_write = epoll_of(self->wr, ALL_EVENTS | EPOLLET);
+	self->on_read = p_epoll_of(self->rd, P_ALL_EVENTS | EPOLLET);
+	self->on_write = p_epoll_of(self->wr, P_ALL_EVENTS | EPOLLET);
 	ASSERT_LE(0, self->on_read);
 	ASSERT_LE(0, self->on_write);
 	/* The state at the start is reported once. */
-	ASSERT_EQ(0, epoll_take(self->on_read, 0));
+	ASSERT_EQ(0, p_epoll_take(self->on_read, 0));
 	ASSERT_EQ(variant->capacity ? POLLOUT : 0,
-		  epoll_take(self->on_write, 0));
-	ASSERT_EQ(0, epoll_take(self->on_write, 0));
+		  p_epoll_take(self->on_write, 0));
+	ASSERT_EQ(0, p_epoll_take(self->on_write, 0));
 }
 
 FIXTURE_TEARDOWN(edge)
@@ -74,8 +51,8 @@ TEST_F(edge, every_buffered_message_is_an_edge_for_the_reader)
 
 	for (i = 0; i < variant->capacity; i++) {
 		ASSERT_EQ(0, t_send(self->wr, "m", 1));
-		EXPECT_EQ(POLLIN, epoll_take(self->on_read, 0));
-		EXPECT_EQ(0, epoll_take(self->on_read, 0));
+		EXPECT_EQ(POLLIN, p_epoll_take(self->on_read, 0));
+		EXPECT_EQ(0, p_epoll_take(self->on_read, 0));
 	}
 }
 
@@ -89,9 +66,9 @@ TEST_F(edge, room_in_a_full_buffer_is_an_edge_for_the_writer)
 	for (i = 0; i < variant->capacity; i++)
 		ASSERT_EQ(0, t_send(self->wr, "m", 1));
 	for (round = 0; round < 3; round++) {
-		epoll_take(self->on_write, 0);
+		p_epoll_take(self->on_write, 0);
 		ASSERT_EQ(1, p_recv(self->rd, &c, 1));
-		EXPECT_EQ(POLLOUT, epoll_take(self->on_write, 0));
+		EXPECT_EQ(POLLOUT, p_epoll_take(self->on_write, 0));
 		ASSERT_EQ(0, t_send(self->wr, "m", 1));
 	}
 }
@@ -102,8 +79,8 @@ TEST_F(edge, a_committed_receiver_is_an_edge_for_the_writer)
 
 	ASSERT_EQ(0, p_recv_start(&op, self->rd));
 	ASSERT_EQ(0, t_wait_receivers(self->chan, 1));
-	EXPECT_EQ(POLLOUT, epoll_take(self->on_write, 0));
-	EXPECT_EQ(0, epoll_take(self->on_write, 0));
+	EXPECT_EQ(POLLOUT, p_epoll_take(self->on_write, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_write, 0));
 	ASSERT_EQ(0, p_try_send(self->wr, "m", 1));
 	ASSERT_EQ(0, p_op_join(&op));
 }
@@ -116,10 +93,10 @@ TEST_F(edge, a_committed_sender_is_an_edge_for_the_reader)
 
 	for (i = 0; i < variant->capacity; i++)
 		ASSERT_EQ(0, t_send(self->wr, "m", 1));
-	epoll_take(self->on_read, 0);
+	p_epoll_take(self->on_read, 0);
 	ASSERT_EQ(0, p_send_start(&op, self->wr, 's'));
 	ASSERT_EQ(0, t_wait_senders(self->chan, 1));
-	EXPECT_EQ(POLLIN, epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLIN, p_epoll_take(self->on_read, 0));
 	for (i = 0; i <= variant->capacity; i++)
 		ASSERT_EQ(1, p_try_recv(self->rd, &c, 1));
 	ASSERT_EQ(0, p_op_join(&op));
@@ -128,10 +105,10 @@ TEST_F(edge, a_committed_sender_is_an_edge_for_the_reader)
 TEST_F(edge, close_is_an_edge_for_both_with_the_right_bits)
 {
 	ASSERT_EQ(0, t_close(self->chan, 7));
-	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, epoll_take(self->on_read, 0));
-	EXPECT_EQ(POLLERR, epoll_take(self->on_write, 0));
-	EXPECT_EQ(0, epoll_take(self->on_read, 0));
-	EXPECT_EQ(0, epoll_take(self->on_write, 0));
+	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, p_epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLERR, p_epoll_take(self->on_write, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_read, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_write, 0));
 }
 
 TEST_F(edge, draining_a_closed_channel_is_an_edge_with_pollhup)
@@ -142,25 +119,25 @@ TEST_F(edge, draining_a_closed_channel_is_an_edge_with_pollhup)
 		return;
 	ASSERT_EQ(0, t_send(self->wr, "m", 1));
 	ASSERT_EQ(0, t_close(self->chan, 0));
-	EXPECT_EQ(POLLIN | POLLRDHUP, epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLIN | POLLRDHUP, p_epoll_take(self->on_read, 0));
 	ASSERT_EQ(1, p_recv(self->rd, &c, 1));
-	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, p_epoll_take(self->on_read, 0));
 }
 
 TEST_F(edge, the_last_writer_going_is_an_edge_for_the_reader)
 {
 	close(self->chan);
-	EXPECT_EQ(0, epoll_take(self->on_read, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_read, 0));
 	close(self->wr);
-	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP, p_epoll_take(self->on_read, 0));
 }
 
 TEST_F(edge, the_last_reader_going_is_an_edge_for_the_writer)
 {
 	close(self->chan);
-	EXPECT_EQ(0, epoll_take(self->on_write, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_write, 0));
 	close(self->rd);
-	EXPECT_EQ(POLLERR, epoll_take(self->on_write, 0));
+	EXPECT_EQ(POLLERR, p_epoll_take(self->on_write, 0));
 }
 
 TEST_F(edge, a_failed_operation_is_no_edge)
@@ -170,8 +147,8 @@ TEST_F(edge, a_failed_operation_is_no_edge)
 	EXPECT_EQ(-EAGAIN, p_try_recv(self->rd, &c, 1));
 	EXPECT_EQ(-EBADF, p_try_send(self->rd, "m", 1));
 	EXPECT_EQ(-EBADF, t_close(self->rd, 0));
-	EXPECT_EQ(0, epoll_take(self->on_read, 0));
-	EXPECT_EQ(0, epoll_take(self->on_write, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_read, 0));
+	EXPECT_EQ(0, p_epoll_take(self->on_write, 0));
 }
 
 /* --- epoll's modes -------------------------------------------------------------- */
@@ -180,23 +157,23 @@ TEST(oneshot_reports_once_until_armed_again)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT };
 	int chan = t_new(4);
-	int ep = epoll_of(chan, EPOLLIN | EPOLLONESHOT);
+	int ep = p_epoll_of(chan, EPOLLIN | EPOLLONESHOT);
 	char c;
 
 	ASSERT_LE(0, ep);
 	ASSERT_EQ(0, t_send(chan, "a", 1));
-	EXPECT_EQ(EPOLLIN, epoll_take(ep, 0));
-	EXPECT_EQ(0, epoll_take(ep, 0));
+	EXPECT_EQ(EPOLLIN, p_epoll_take(ep, 0));
+	EXPECT_EQ(0, p_epoll_take(ep, 0));
 	ASSERT_EQ(0, t_send(chan, "b", 1));
-	EXPECT_EQ(0, epoll_take(ep, 0));
+	EXPECT_EQ(0, p_epoll_take(ep, 0));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, chan, &ev));
-	EXPECT_EQ(EPOLLIN, epoll_take(ep, 0));
+	EXPECT_EQ(EPOLLIN, p_epoll_take(ep, 0));
 	ASSERT_EQ(1, p_recv(chan, &c, 1));
 	ASSERT_EQ(1, p_recv(chan, &c, 1));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, chan, &ev));
-	EXPECT_EQ(0, epoll_take(ep, 0));
+	EXPECT_EQ(0, p_epoll_take(ep, 0));
 	ASSERT_EQ(0, t_send(chan, "c", 1));
-	EXPECT_EQ(EPOLLIN, epoll_take(ep, 0));
+	EXPECT_EQ(EPOLLIN, p_epoll_take(ep, 0));
 }
 
 /* A child in epoll_wait without a timeout; exits with the events. */
@@ -205,10 +182,10 @@ static pid_t epoll_waiter(int fd, unsigned int events)
 	pid_t pid = p_fork();
 
 	if (!pid) {
-		int ep = epoll_of(fd, events);
+		int ep = p_epoll_of(fd, events);
 
 		P_NEED(ep >= 0);
-		_exit(epoll_take(ep, -1) & 0xff);
+		_exit(p_epoll_take(ep, -1) & 0xff);
 	}
 	return pid;
 }
@@ -280,11 +257,11 @@ TEST(as_many_exclusive_readers_wake_as_messages_come)
 	for (i = 0; i < 4; i++) {
 		pid[i] = p_fork();
 		if (!pid[i]) {
-			int ep = epoll_of(chan, EPOLLIN | EPOLLEXCLUSIVE);
+			int ep = p_epoll_of(chan, EPOLLIN | EPOLLEXCLUSIVE);
 
 			P_NEED(ep >= 0);
 			do {
-				P_NEED(epoll_take(ep, -1) & EPOLLIN);
+				P_NEED(p_epoll_take(ep, -1) & EPOLLIN);
 			} while (p_try_recv(chan, &c, 1) != 1);
 			_exit(0);
 		}
@@ -354,7 +331,7 @@ FIXTURE_TEARDOWN(loop)
 TEST_F(loop, a_polling_receiver_never_misses_a_blocking_sender)
 {
 	unsigned int i, next = 0, got;
-	int ep = epoll_of(self->chan, EPOLLIN | variant->mode);
+	int ep = p_epoll_of(self->chan, EPOLLIN | variant->mode);
 	pid_t pid;
 
 	ASSERT_LE(0, ep);
@@ -365,7 +342,7 @@ TEST_F(loop, a_polling_receiver_never_misses_a_blocking_sender)
 		_exit(0);
 	}
 	while (next < variant->rounds) {
-		ASSERT_EQ(EPOLLIN, epoll_take(ep, P_PATIENCE_S * 1000));
+		ASSERT_EQ(EPOLLIN, p_epoll_take(ep, P_PATIENCE_S * 1000));
 		while (p_try_recv(self->chan, &got, sizeof(got)) > 0)
 			ASSERT_EQ(next++, got);
 	}
@@ -375,7 +352,7 @@ TEST_F(loop, a_polling_receiver_never_misses_a_blocking_sender)
 TEST_F(loop, a_polling_sender_never_misses_a_blocking_receiver)
 {
 	unsigned int i, next = 0, got;
-	int ep = epoll_of(self->chan, EPOLLOUT | variant->mode);
+	int ep = p_epoll_of(self->chan, EPOLLOUT | variant->mode);
 	pid_t pid;
 
 	ASSERT_LE(0, ep);
@@ -388,7 +365,7 @@ TEST_F(loop, a_polling_sender_never_misses_a_blocking_receiver)
 		_exit(0);
 	}
 	while (next < variant->rounds) {
-		ASSERT_EQ(EPOLLOUT, epoll_take(ep, P_PATIENCE_S * 1000));
+		ASSERT_EQ(EPOLLOUT, p_epoll_take(ep, P_PATIENCE_S * 1000));
 		while (next < variant->rounds &&
 		       !p_try_send(self->chan, &next, sizeof(next)))
 			next++;
@@ -399,7 +376,7 @@ TEST_F(loop, a_polling_sender_never_misses_a_blocking_receiver)
 TEST(a_loop_of_two_channels_plays_ping_pong_with_a_blocking_peer)
 {
 	int there = t_open(), back = t_open();
-	int ep = epoll_of(back, EPOLLIN | EPOLLET);
+	int ep = p_epoll_of(back, EPOLLIN | EPOLLET);
 	unsigned int i, got;
 	pid_t pid = p_fork();
 
@@ -414,7 +391,7 @@ TEST(a_loop_of_two_channels_plays_ping_pong_with_a_blocking_peer)
 		ASSERT_EQ(0, t_send(there, &i, 4));
 		/* A wake-up that an earlier message left over is allowed. */
 		do {
-			ASSERT_EQ(EPOLLIN, epoll_take(ep, P_PATIENCE_S * 1000));
+			ASSERT_EQ(EPOLLIN, p_epoll_take(ep, P_PATIENCE_S * 1000));
 		} while (p_try_recv(back, &got, 4) != 4);
 		ASSERT_EQ(i, got);
 	}

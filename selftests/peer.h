@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -269,10 +270,31 @@ static inline pid_t p_fork(void)
 	return pid;
 }
 
+#define P_ALL_EVENTS	(POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
+
+static inline int p_epoll_of(int fd, unsigned int events)
+{
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
+		return -errno;
+	return ep;
+}
+
+/* The events of the one descriptor in the set, 0 when none comes in time. */
+static inline int p_epoll_take(int ep, int timeout_ms)
+{
+	struct epoll_event ev;
+	int ret = epoll_wait(ep, &ev, 1, timeout_ms);
+
+	return ret < 0 ? -errno : ret ? (int)ev.events : 0;
+}
+
 /* Writes a text to a file in one go; 0 or -errno. */
 static inline int p_write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	int ret;
 
 	if (fd < 0)

@@ -3,32 +3,10 @@
  * poll(2), select(2) and level-triggered epoll(7) on endpoints: what they say in
  * every state, for every set of rights, and that whoever waits is woken.
  */
-#include <sys/epoll.h>
 #include <sys/select.h>
 
 #include "../kselftest_harness.h"
 #include "peer.h"
-
-#define ALL_EVENTS	(POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
-
-static int epoll_of(int fd, unsigned int events)
-{
-	struct epoll_event ev = { .events = events, .data.fd = fd };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
-		return -errno;
-	return ep;
-}
-
-/* The events of the one descriptor in the set, 0 when none comes in time. */
-static int epoll_take(int ep, int timeout_ms)
-{
-	struct epoll_event ev;
-	int ret = epoll_wait(ep, &ev, 1, timeout_ms);
-
-	return ret < 0 ? -errno : ret ? (int)ev.events : 0;
-}
 
 /* --- the table ------------------------------------------------------------ */
 
@@ -224,11 +202,11 @@ TEST_F(state, level_triggered_epoll_says_what_the_table_says)
 
 		if (self->fd[rights] < 0)
 			continue;
-		ep = epoll_of(self->fd[rights], ALL_EVENTS);
+		ep = p_epoll_of(self->fd[rights], P_ALL_EVENTS);
 		ASSERT_LE(0, ep);
-		EXPECT_EQ(want, epoll_take(ep, 0));
+		EXPECT_EQ(want, p_epoll_take(ep, 0));
 		/* Level: it says so as long as it is so. */
-		EXPECT_EQ(want, epoll_take(ep, 0));
+		EXPECT_EQ(want, p_epoll_take(ep, 0));
 		close(ep);
 	}
 }

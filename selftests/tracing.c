@@ -2,11 +2,9 @@
 /*
  * Tracepoints: one event for each thing that happens, with the channel's id.
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "../kselftest_harness.h"
 #include "hsk_job.h"
+#include "peer.h"
 
 #define TRACE_ROOM	65536
 
@@ -30,16 +28,9 @@ static const char *tracefs(void)
 static int write_to(const char *dir, const char *file, const char *text)
 {
 	char path[128];
-	ssize_t ret;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text));
-	close(fd);
-	return ret < 0 ? -errno : 0;
+	return p_write_file(path, text);
 }
 
 FIXTURE(tracing) {
