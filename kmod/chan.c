@@ -43,6 +43,7 @@ struct hsk_chan *hsk_chan_new(u32 capacity)
 	init_waitqueue_head(&chan->poll_readers);
 	init_waitqueue_head(&chan->poll_writers);
 	hsk_node_init(&chan->node);
+	hsk_context_init(&chan->context);
 	return chan;
 }
 
@@ -65,19 +66,22 @@ void hsk_chan_put(struct hsk_chan *chan)
 		return;
 	WARN_ON_ONCE(!list_empty(&chan->buffer) || chan->slots || chan->handed);
 	WARN_ON_ONCE(!list_empty(&chan->node.holds) || chan->node.held_by);
+	WARN_ON_ONCE(!list_empty(&chan->context.children) || chan->context.parent);
 	kfree(chan);
 }
 
 /* Close, and the ends of the rights. */
 
 /**
- * hsk_chan_close() - close a channel and wake everyone
+ * hsk_chan_shut() - close this channel alone and wake everyone
  * @chan: the channel
  * @reason: what receivers are told
  *
+ * What a close must do besides, hsk_chan_close() does.
+ *
  * Return: 0; -EPIPE it was closed already.
  */
-int hsk_chan_close(struct hsk_chan *chan, int reason)
+int hsk_chan_shut(struct hsk_chan *chan, int reason)
 {
 	struct hsk_wakes wakes;
 
@@ -86,8 +90,9 @@ int hsk_chan_close(struct hsk_chan *chan, int reason)
 		spin_unlock(&chan->lock);
 		return -EPIPE;
 	}
-	chan->closed = true;
 	chan->reason = reason;
+	/* Partner: hsk_chan_closed_lockless(). */
+	WRITE_ONCE(chan->closed, true);
 	trace_hsk_close(chan->id, reason);
 	hsk_wakes_init(&wakes);
 	wakes.everyone = true;
@@ -102,46 +107,80 @@ int hsk_chan_close(struct hsk_chan *chan, int reason)
  */
 void hsk_chan_attach(struct hsk_chan *chan, unsigned int rights)
 {
+	unsigned int readers, writers;
+
 	spin_lock(&chan->lock);
 	chan->readers += !!(rights & HSK_CAN_READ);
 	chan->writers += !!(rights & HSK_CAN_WRITE);
+	readers = chan->readers;
+	writers = chan->writers;
 	spin_unlock(&chan->lock);
+	trace_hsk_attach(chan->id, rights, readers, writers);
 }
 
-static void hsk_chan_drain(struct hsk_chan *chan)
+/**
+ * hsk_chan_drain() - throw away what nobody can receive any more
+ * @chan: a closed channel without an endpoint that has the READ right
+ */
+void hsk_chan_drain(struct hsk_chan *chan)
 {
 	LIST_HEAD(drained);
+	unsigned int nr;
 
 	spin_lock(&chan->lock);
 	/* Nothing is in transit: whoever receives holds an endpoint. */
 	list_splice_init(&chan->buffer, &drained);
-	chan->drained += chan->slots;
+	nr = chan->slots;
+	chan->drained += nr;
 	chan->slots = 0;
 	spin_unlock(&chan->lock);
+	trace_hsk_drain(chan->id, nr);
 	hsk_msg_free_list(&drained);
 }
 
 /**
- * hsk_chan_detach() - an endpoint goes
+ * hsk_chan_left() - an endpoint's rights do not count any more
  * @chan: the channel; the endpoint's reference to it is still held
  * @rights: HSK_CAN_*, as attached
+ *
+ * Return: HSK_CAN_*, those of @rights that no endpoint has any more.
  */
-void hsk_chan_detach(struct hsk_chan *chan, unsigned int rights)
+unsigned int hsk_chan_left(struct hsk_chan *chan, unsigned int rights)
 {
-	bool last_reader, last_writer;
+	unsigned int readers, writers;
 
 	spin_lock(&chan->lock);
-	last_reader = (rights & HSK_CAN_READ) && !--chan->readers;
-	last_writer = (rights & HSK_CAN_WRITE) && !--chan->writers;
+	chan->readers -= !!(rights & HSK_CAN_READ);
+	chan->writers -= !!(rights & HSK_CAN_WRITE);
+	readers = chan->readers;
+	writers = chan->writers;
 	spin_unlock(&chan->lock);
+	trace_hsk_detach(chan->id, rights, readers, writers);
 
-	/* Closed already is fine in both cases: the first reason stands. */
-	if (last_writer)
-		hsk_chan_close(chan, -EOWNERDEAD);
-	if (last_reader) {
-		hsk_chan_close(chan, -EPIPE);
-		hsk_chan_drain(chan);
-	}
+	if (readers)
+		rights &= ~HSK_CAN_READ;
+	if (writers)
+		rights &= ~HSK_CAN_WRITE;
+	return rights;
+}
+
+/**
+ * hsk_chan_closed() - is it closed, and why?
+ * @chan: the channel
+ * @reason: set if it is
+ *
+ * Return: true when it is closed.
+ */
+bool hsk_chan_closed(struct hsk_chan *chan, int *reason)
+{
+	bool closed;
+
+	spin_lock(&chan->lock);
+	closed = chan->closed;
+	if (closed)
+		*reason = chan->reason;
+	spin_unlock(&chan->lock);
+	return closed;
 }
 
 /* Wake, poll, look. */
@@ -182,7 +221,7 @@ __poll_t hsk_chan_poll(struct hsk_chan *chan, unsigned int rights)
 
 	spin_lock(&chan->lock);
 	if (rights & HSK_CAN_READ) {
-		if (!list_empty(&chan->buffer) || chan->senders.nr ||
+		if (!list_empty(&chan->buffer) || hsk_queue_first_locked(&chan->senders) ||
 		    hsk_chan_drained_locked(chan))
 			events |= EPOLLIN | EPOLLRDNORM;
 		if (chan->closed)
@@ -193,7 +232,8 @@ __poll_t hsk_chan_poll(struct hsk_chan *chan, unsigned int rights)
 	if (rights & HSK_CAN_WRITE) {
 		if (chan->closed)
 			events |= EPOLLERR;
-		else if (hsk_chan_has_slot_locked(chan) || chan->receivers.nr)
+		else if (hsk_chan_has_slot_locked(chan) ||
+			 hsk_queue_first_locked(&chan->receivers))
 			events |= EPOLLOUT | EPOLLWRNORM;
 	}
 	spin_unlock(&chan->lock);
@@ -215,8 +255,8 @@ void hsk_chan_snapshot(struct hsk_chan *chan, struct hsk_chan_stat *stat)
 		.drained = chan->drained,
 		.buffered = (u64)chan->slots + chan->handed,
 		.capacity = chan->capacity,
-		.senders = chan->senders.nr,
-		.receivers = chan->receivers.nr,
+		.senders = hsk_queue_count_locked(&chan->senders),
+		.receivers = hsk_queue_count_locked(&chan->receivers),
 		.readers = chan->readers,
 		.writers = chan->writers,
 		.reason = chan->reason,

@@ -5,9 +5,7 @@
  *
  * Rights and end. Each endpoint holds a reference to the channel and is counted
  * by its rights. Rights never grow, so a count that has fallen to 0 stays there.
- * The last WRITE endpoint closes the channel with -EOWNERDEAD, the last READ
- * endpoint drains it and closes it with -EPIPE, unless it is closed already.
- * Nobody can be in transit then: a receiver holds its endpoint.
+ * What that means, and how a close spreads, is in context.h.
  *
  * Wake-ups. Everything is decided under the lock and noted in struct hsk_wakes;
  * hsk_chan_wake() does it after unlock. Pollers wait on one of two wait queues,
@@ -16,19 +14,22 @@
  * itself first and then reads the state under the lock, so either it comes after
  * the change and sees it, or its unlock before our lock shows it to us.
  *
- * Lock. hsk_chan.lock is a leaf: no other lock of this module is taken under it
- * and no two channels' locks nest. Taken in process context only.
+ * Lock. hsk_chan.lock is a leaf: no other lock of this module is taken under it.
+ * Several channels' locks nest in one place only, by address (see select.h). Taken
+ * in process context only.
  */
 #ifndef HSK_CHAN_H
 #define HSK_CHAN_H
 
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
+#include "context.h"
 #include "flight.h"
 
 struct hsk_wakes;
@@ -49,10 +50,12 @@ struct hsk_queue {
 /**
  * struct hsk_chan - a channel
  * @lock: covers all members that say nothing else
- * @refs: one for each endpoint
+ * @refs: one for each endpoint; for each operation of which it is the context; for
+ *	each open channel derived from it; for its timer; for who is closing it because
+ *	its parent has closed
  * @id: its number; immutable
  * @capacity: slots it has; immutable
- * @closed: no send succeeds any more
+ * @closed: no send succeeds any more; also read without the lock
  * @reason: the close's; immutable once closed
  * @readers: endpoints with the READ right
  * @writers: endpoints with the WRITE right
@@ -66,9 +69,10 @@ struct hsk_queue {
  * @sent: messages accepted
  * @received: messages committed
  * @drained: messages thrown away
- * @poll_readers: who polls to receive; its own lock
+ * @poll_readers: who polls to receive, or has it for a context; its own lock
  * @poll_writers: who polls to send; its own lock
  * @node: its place in the graph; hsk_flight_lock
+ * @context: parent, deadline and what is derived from it; see there
  */
 struct hsk_chan {
 	spinlock_t lock; /* see above */
@@ -92,6 +96,7 @@ struct hsk_chan {
 	wait_queue_head_t poll_readers;
 	wait_queue_head_t poll_writers;
 	struct hsk_node node;
+	struct hsk_context context;
 };
 
 /**
@@ -128,10 +133,18 @@ struct hsk_chan *hsk_chan_new(u32 capacity);
 void hsk_chan_get(struct hsk_chan *chan);
 void hsk_chan_put(struct hsk_chan *chan);
 void hsk_chan_attach(struct hsk_chan *chan, unsigned int rights);
-void hsk_chan_detach(struct hsk_chan *chan, unsigned int rights);
+unsigned int hsk_chan_left(struct hsk_chan *chan, unsigned int rights);
 
-int hsk_chan_close(struct hsk_chan *chan, int reason);
+int hsk_chan_shut(struct hsk_chan *chan, int reason);
+void hsk_chan_drain(struct hsk_chan *chan);
+bool hsk_chan_closed(struct hsk_chan *chan, int *reason);
 void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes);
+
+/* Partner of the store in hsk_chan_shut(). The reason is to be read under the lock. */
+static inline bool hsk_chan_closed_lockless(const struct hsk_chan *chan)
+{
+	return READ_ONCE(chan->closed);
+}
 
 __poll_t hsk_chan_poll(struct hsk_chan *chan, unsigned int rights);
 void hsk_chan_snapshot(struct hsk_chan *chan, struct hsk_chan_stat *stat);

@@ -34,6 +34,25 @@ bool hsk_endpoint_nonblock(const struct file *file)
 	return file->f_flags & O_NONBLOCK;
 }
 
+/**
+ * hsk_endpoint_get() - look up an endpoint of the current task
+ * @fd: its descriptor
+ * @rights: HSK_CAN_* that it must have
+ *
+ * Return: a reference to its file; NULL: no endpoint, or it lacks a right.
+ */
+struct file *hsk_endpoint_get(int fd, unsigned int rights)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return NULL;
+	if (hsk_file_is_endpoint(file) && !(rights & ~hsk_endpoint_rights(file)))
+		return file;
+	fput(file);
+	return NULL;
+}
+
 static int hsk_open_flags(unsigned int rights)
 {
 	if (rights == HSK_CAN_READ)

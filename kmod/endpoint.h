@@ -30,6 +30,7 @@ static inline struct hsk_chan *hsk_endpoint_chan(const struct file *file)
 bool hsk_file_is_endpoint(const struct file *file);
 unsigned int hsk_endpoint_rights(const struct file *file);
 bool hsk_endpoint_nonblock(const struct file *file);
+struct file *hsk_endpoint_get(int fd, unsigned int rights);
 int hsk_endpoint_new_fd(struct hsk_chan *chan, unsigned int rights);
 
 #endif /* HSK_ENDPOINT_H */

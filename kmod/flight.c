@@ -368,3 +368,7 @@ void hsk_flight_install(struct hsk_flight *flight)
 		flight->carried[i].file = NULL;
 	}
 }
+
+#if IS_ENABLED(CONFIG_HSK_KUNIT_TEST)
+#include "tests/flight_kunit.c"
+#endif

@@ -10,6 +10,7 @@
 #include "limits.h"
 #include "match.h"
 #include "msg.h"
+#include "op.h"
 #include "transfer.h"
 
 static struct hsk_op hsk_iter_op(const struct kiocb *iocb)

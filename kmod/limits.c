@@ -78,3 +78,7 @@ unsigned int hsk_limit_in_flight(void)
 {
 	return READ_ONCE(max_in_flight);
 }
+
+#if IS_ENABLED(CONFIG_HSK_KUNIT_TEST)
+#include "tests/limits_kunit.c"
+#endif

@@ -2,6 +2,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "context.h"
 #include "endpoint.h"
 
 static struct miscdevice hsk_device = {
@@ -12,13 +13,22 @@ static struct miscdevice hsk_device = {
 
 static int __init hsk_init(void)
 {
-	return misc_register(&hsk_device);
+	int err;
+
+	err = hsk_context_start();
+	if (err)
+		return err;
+	err = misc_register(&hsk_device);
+	if (err)
+		hsk_context_stop();
+	return err;
 }
 
 /* Runs only when no endpoint is left: each open file holds the module. */
 static void __exit hsk_exit(void)
 {
 	misc_deregister(&hsk_device);
+	hsk_context_stop();
 }
 
 module_init(hsk_init);

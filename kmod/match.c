@@ -41,8 +41,49 @@ static void hsk_queue_return_locked(struct hsk_queue *queue, struct hsk_waiter *
  */
 void hsk_queue_del_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
 {
-	list_del(&waiter->node);
+	list_del_init(&waiter->node);
 	queue->nr--;
+}
+
+/**
+ * hsk_queue_first_locked() - who is the first that waits?
+ * @queue: a queue of a channel that the caller has locked
+ *
+ * What has ended at another place leaves the queue on the way, so that nobody
+ * passes over it twice.
+ *
+ * Return: the first that is not claimed; NULL: none.
+ */
+struct hsk_waiter *hsk_queue_first_locked(struct hsk_queue *queue)
+{
+	struct hsk_waiter *waiter, *next;
+
+	list_for_each_entry_safe(waiter, next, &queue->waiters, node) {
+		if (hsk_wait_queued(waiter->wait))
+			return waiter;
+		if (hsk_wait_done(waiter->wait))
+			hsk_queue_del_locked(queue, waiter);
+	}
+	return NULL;
+}
+
+/**
+ * hsk_queue_count_locked() - how many wait?
+ * @queue: a queue of a channel that the caller has locked
+ *
+ * What has ended at another place leaves the queue on the way: a selector that has
+ * happened may not be finished for long.
+ *
+ * Return: the number.
+ */
+unsigned int hsk_queue_count_locked(struct hsk_queue *queue)
+{
+	struct hsk_waiter *waiter, *next;
+
+	list_for_each_entry_safe(waiter, next, &queue->waiters, node)
+		if (hsk_wait_done(waiter->wait))
+			hsk_queue_del_locked(queue, waiter);
+	return queue->nr;
 }
 
 /* The first waiter of a queue, claimed and taken out; NULL: none. */
@@ -50,20 +91,21 @@ static struct hsk_waiter *hsk_queue_claim_locked(struct hsk_queue *queue)
 {
 	struct hsk_waiter *waiter;
 
-	list_for_each_entry(waiter, &queue->waiters, node) {
-		if (!hsk_wait_claim(waiter->wait))
-			continue;
-		hsk_queue_del_locked(queue, waiter);
-		return waiter;
-	}
-	return NULL;
+	/* A claim that is lost to another place of the wait is lost for good. */
+	do {
+		waiter = hsk_queue_first_locked(queue);
+		if (!waiter)
+			return NULL;
+	} while (!hsk_wait_claim(waiter->wait));
+	hsk_queue_del_locked(queue, waiter);
+	return waiter;
 }
 
 static void hsk_chan_finish_locked(struct hsk_chan *chan, struct hsk_waiter *waiter, int result,
 				   struct hsk_wakes *wakes)
 {
-	trace_hsk_wake(chan->id, waiter->wait->task, result);
-	hsk_wait_finish(waiter->wait, result, wakes);
+	trace_hsk_wake(chan->id, waiter->wait, result);
+	hsk_wait_finish(waiter, result, wakes);
 }
 
 /* The message's way. */
@@ -142,13 +184,12 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
  * a later message had got into the buffer: into a slot that became free meanwhile,
  * or back from a receiver, its own sender having returned.
  */
-static bool hsk_chan_buffer_first_locked(struct hsk_chan *chan)
+static bool hsk_chan_buffer_first_locked(struct hsk_chan *chan,
+					 const struct hsk_waiter *sender)
 {
-	const struct hsk_waiter *sender;
 	const struct hsk_msg *msg;
 
 	msg = list_first_entry_or_null(&chan->buffer, struct hsk_msg, node);
-	sender = list_first_entry_or_null(&chan->senders.waiters, struct hsk_waiter, node);
 	return msg && (chan->closed || !sender || msg->ticket < sender->msg->ticket);
 }
 
@@ -176,14 +217,22 @@ bool hsk_chan_drained_locked(const struct hsk_chan *chan)
 	return chan->closed && !chan->slots && !chan->handed;
 }
 
-/* A waiting sender's message goes into transit; the sender waits on, claimed. */
-static void hsk_chan_lend_locked(struct hsk_chan *chan, struct hsk_waiter *sender)
+/*
+ * A waiting sender's message goes into transit. The sender waits on, claimed; but for
+ * one with several places, which is over.
+ */
+static void hsk_chan_lend_locked(struct hsk_chan *chan, struct hsk_waiter *sender,
+				 struct hsk_wakes *wakes)
 {
 	hsk_queue_del_locked(&chan->senders, sender);
-	list_add_tail(&sender->node, &chan->lent);
-	sender->msg->waiter = sender;
 	chan->handed++;
 	chan->sent++;
+	if (sender->wait->several) {
+		hsk_chan_finish_locked(chan, sender, 0, wakes);
+		return;
+	}
+	list_add_tail(&sender->node, &chan->lent);
+	sender->msg->waiter = sender;
 }
 
 /**
@@ -207,33 +256,36 @@ struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg)
  * @chan: the channel
  * @room: what the receiver can take; with -EMSGSIZE what it would need
  * @msgp: set on success: a message in transit, to be committed or restored
+ * @wakes: gets whom to wake
  *
  * Return: 0; HSK_RECV_CLOSED; -EAGAIN nothing is there, or on a closed channel
  * only what is in transit and may come back; -EMSGSIZE, -EBADMSG it does not fit
  * and stays.
  */
-int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp)
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp,
+			 struct hsk_wakes *wakes)
 {
 	struct hsk_waiter *sender;
 	int err;
 
 	lockdep_assert_held(&chan->lock);
-	if (hsk_chan_buffer_first_locked(chan))
-		return hsk_chan_take_buffered_locked(chan, room, msgp);
-	if (chan->closed)
-		return hsk_chan_drained_locked(chan) ? HSK_RECV_CLOSED : -EAGAIN;
-
-	list_for_each_entry(sender, &chan->senders.waiters, node) {
+	do {
+		sender = hsk_queue_first_locked(&chan->senders);
+		if (hsk_chan_buffer_first_locked(chan, sender))
+			return hsk_chan_take_buffered_locked(chan, room, msgp);
+		if (chan->closed)
+			return hsk_chan_drained_locked(chan) ? HSK_RECV_CLOSED : -EAGAIN;
+		if (!sender)
+			return -EAGAIN;
 		err = hsk_msg_fits(sender->msg, room);
 		if (err)
 			return err;
-		if (!hsk_wait_claim(sender->wait))
-			continue;
-		hsk_chan_lend_locked(chan, sender);
-		*msgp = sender->msg;
-		return 0;
-	}
-	return -EAGAIN;
+	} while (!hsk_wait_claim(sender->wait));
+
+	/* Read first: a select that is finished may take its messages and go. */
+	*msgp = sender->msg;
+	hsk_chan_lend_locked(chan, sender, wakes);
+	return 0;
 }
 
 /* Settling: what has become possible is done, one waiter a step. */
@@ -258,18 +310,35 @@ static bool hsk_chan_expel_sender_locked(struct hsk_chan *chan, struct hsk_wakes
 	return sender;
 }
 
-/* What is there goes to the receivers that wait, also the news of a close. */
+/* Is there a sender whose claim can't fail, because it waits in this queue only? */
+static bool hsk_chan_has_single_sender_locked(const struct hsk_chan *chan)
+{
+	const struct hsk_waiter *sender;
+
+	list_for_each_entry(sender, &chan->senders.waiters, node)
+		if (!sender->wait->several)
+			return true;
+	return false;
+}
+
+/*
+ * What is there goes to the receivers that wait, also the news of a close. There is
+ * something for who is claimed: no receiver is ever claimed in vain.
+ */
 static bool hsk_chan_serve_receiver_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
 {
 	struct hsk_waiter *receiver;
 	int err;
 
-	if (list_empty(&chan->buffer) && !chan->senders.nr && !hsk_chan_drained_locked(chan))
+	if (!hsk_queue_first_locked(&chan->receivers))
+		return false;
+	if (list_empty(&chan->buffer) && !hsk_chan_drained_locked(chan) &&
+	    !hsk_chan_has_single_sender_locked(chan))
 		return false;
 	receiver = hsk_queue_claim_locked(&chan->receivers);
 	if (!receiver)
 		return false;
-	err = hsk_chan_take_locked(chan, &receiver->room, &receiver->msg);
+	err = hsk_chan_take_locked(chan, &receiver->room, &receiver->msg, wakes);
 	hsk_chan_finish_locked(chan, receiver, err, wakes);
 	return true;
 }
@@ -298,12 +367,14 @@ static bool hsk_chan_step_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
 
 /*
  * A close may have any number of waiters to tell: let others have the lock after
- * each batch. Only with an empty buffer on a closed channel is there nothing that
- * they could overtake.
+ * each batch. Only where a closed channel's buffer is empty, or nobody waits for
+ * what is in it, is there nothing that they could overtake.
  */
 static void hsk_chan_pause_locked(struct hsk_chan *chan, struct hsk_wakes *wakes)
 {
-	if (!hsk_wakes_full(wakes) || !chan->closed || !list_empty(&chan->buffer))
+	if (!hsk_wakes_full(wakes) || !chan->closed)
+		return;
+	if (!list_empty(&chan->buffer) && hsk_queue_first_locked(&chan->receivers))
 		return;
 	spin_unlock(&chan->lock);
 	hsk_wakes_run(wakes);

@@ -7,6 +7,7 @@
 #include "flight.h"
 #include "match.h"
 #include "msg.h"
+#include "op.h"
 #include "trace.h"
 #include "transfer.h"
 
@@ -29,7 +30,7 @@ static int hsk_send_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int
 	return err;
 }
 
-static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op)
+static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_op *op)
 {
 	struct hsk_waiter self;
 	struct hsk_wakes wakes;
@@ -51,11 +52,29 @@ static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, const s
 	spin_unlock(&chan->lock);
 	hsk_chan_wake(chan, &wakes);
 	if (!queued)
-		return err;
+		return err == -EAGAIN ? hsk_op_refuse(op) : err;
 
 	trace_hsk_block(chan->id, true);
-	err = hsk_wait_sleep(&wait, op->deadline);
+	err = hsk_op_sleep(op, &wait);
 	return err ? hsk_send_withdraw(chan, &self, err) : wait.result;
+}
+
+/**
+ * hsk_send_launch() - the descriptors of a message that is about to be sent
+ * @chan: the channel
+ * @msg: the message
+ *
+ * Return: 0; -ETOOMANYREFS; -ELOOP; -ENOMEM; -EINTR killed.
+ */
+int hsk_send_launch(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	int err;
+
+	if (!msg->flight)
+		return 0;
+	err = hsk_flight_launch(msg->flight, &chan->node, msg->uid);
+	trace_hsk_launch(chan->id, hsk_msg_nr_fds(msg), err);
+	return err;
 }
 
 /**
@@ -65,17 +84,16 @@ static int hsk_send_blocking(struct hsk_chan *chan, struct hsk_msg *msg, const s
  * @op: how long it may take
  *
  * Context: may sleep, killable.
- * Return: 0; -ETOOMANYREFS, -ELOOP, -ENOMEM from the flight; -EPIPE; -EAGAIN;
- * -ERESTARTSYS; -ETIMEDOUT.
+ * Return: 0; as hsk_send_launch(); -EPIPE; -EAGAIN; -ECANCELED; -ERESTARTSYS;
+ * -ETIMEDOUT.
  */
-int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op)
+int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_op *op)
 {
 	u32 nr_fds = hsk_msg_nr_fds(msg);
 	u32 len = msg->len;
-	int err = 0;
+	int err;
 
-	if (msg->flight)
-		err = hsk_flight_launch(msg->flight, &chan->node, msg->uid);
+	err = hsk_send_launch(chan, msg);
 	if (!err)
 		err = hsk_send_blocking(chan, msg, op);
 	trace_hsk_send(chan->id, len, nr_fds, err);
@@ -94,30 +112,32 @@ static int hsk_recv_withdraw(struct hsk_chan *chan, struct hsk_waiter *self, int
 }
 
 static int hsk_recv_sleep(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_waiter *self,
-			  const struct hsk_op *op)
+			  struct hsk_op *op)
 {
 	int err;
 
 	trace_hsk_block(chan->id, false);
-	err = hsk_wait_sleep(self->wait, op->deadline);
+	err = hsk_op_sleep(op, self->wait);
 	err = err ? hsk_recv_withdraw(chan, self, err) : self->wait->result;
 	recv->room = self->room;
 	recv->msg = self->msg;
 	return err;
 }
 
-static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op)
+static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_op *op)
 {
 	struct hsk_waiter self;
 	struct hsk_wakes wakes;
 	struct hsk_wait wait;
 	int err;
 
+	hsk_wakes_init(&wakes);
 	spin_lock(&chan->lock);
-	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg);
+	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg, &wakes);
 	if (err != -EAGAIN || op->nonblock) {
 		spin_unlock(&chan->lock);
-		return err;
+		hsk_wakes_run(&wakes);
+		return err == -EAGAIN ? hsk_op_refuse(op) : err;
 	}
 	hsk_wait_init(&wait);
 	self.wait = &wait;
@@ -126,26 +146,23 @@ static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, const
 	hsk_queue_add_locked(&chan->receivers, &self);
 	spin_unlock(&chan->lock);
 
-	hsk_wakes_init(&wakes);
 	wakes.writers |= EPOLLOUT | EPOLLWRNORM;
 	hsk_chan_wake(chan, &wakes);
 	return hsk_recv_sleep(chan, recv, &self, op);
 }
 
 /**
- * hsk_recv() - take a message
- * @chan: the channel; the caller holds an endpoint with the READ right
- * @recv: what is asked for and given
- * @op: how long it may take
+ * hsk_recv_taken() - a message was taken, or something else happened
+ * @chan: the channel
+ * @recv: what was asked for and given
+ * @err: what hsk_chan_take_locked() or the wait came to
  *
- * Context: may sleep, killable.
- * Return: 0: @recv->msg is in transit, commit or restore it; HSK_RECV_CLOSED;
- * -EMSGSIZE; -EBADMSG; -EAGAIN; -ERESTARTSYS; -ETIMEDOUT.
+ * Return: @err; -ERESTARTSYS: the task has been killed, the message is back.
  */
-int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op)
+int hsk_recv_taken(struct hsk_chan *chan, struct hsk_recv *recv, int err)
 {
-	int err = hsk_recv_blocking(chan, recv, op);
-
+	if (!err)
+		trace_hsk_take(chan->id, recv->msg->len, hsk_msg_nr_fds(recv->msg));
 	if (!err && fatal_signal_pending(current)) {
 		/* Nobody would see the message. The next receiver will. */
 		hsk_recv_restore(chan, recv, -ERESTARTSYS);
@@ -157,6 +174,21 @@ int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *
 	if (err)
 		trace_hsk_recv(chan->id, 0, 0, err);
 	return err;
+}
+
+/**
+ * hsk_recv() - take a message
+ * @chan: the channel; the caller holds an endpoint with the READ right
+ * @recv: what is asked for and given
+ * @op: how long it may take
+ *
+ * Context: may sleep, killable.
+ * Return: 0: @recv->msg is in transit, commit or restore it; HSK_RECV_CLOSED;
+ * -EMSGSIZE; -EBADMSG; -EAGAIN; -ECANCELED; -ERESTARTSYS; -ETIMEDOUT.
+ */
+int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_op *op)
+{
+	return hsk_recv_taken(chan, recv, hsk_recv_blocking(chan, recv, op));
 }
 
 /**

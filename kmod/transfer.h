@@ -7,8 +7,8 @@
  * it to user memory, as long as that may take, and says how that went with
  * hsk_recv_commit() or hsk_recv_restore().
  *
- * Leaving a queue. A task that wakes for a signal or its deadline takes the lock
- * and tries to claim its own wait. If it can, nothing has happened and it leaves
+ * Leaving a queue. A task that wakes for a signal, its deadline or its context takes
+ * the lock and tries to claim its own wait. If it can, nothing has happened and it leaves
  * with the error. If it can't, a partner was faster and the operation has
  * succeeded (or the close was faster, and it has failed with that).
  *
@@ -37,23 +37,13 @@
 #ifndef HSK_TRANSFER_H
 #define HSK_TRANSFER_H
 
-#include <linux/ktime.h>
 #include <linux/types.h>
 
 #include "wait.h"
 
 struct hsk_chan;
 struct hsk_msg;
-
-/**
- * struct hsk_op - how long an operation may take
- * @deadline: absolute CLOCK_MONOTONIC, 0: none
- * @nonblock: -EAGAIN rather than waiting
- */
-struct hsk_op {
-	ktime_t deadline;
-	bool nonblock;
-};
+struct hsk_op;
 
 /**
  * struct hsk_recv - what a receive asks for and gets
@@ -67,9 +57,11 @@ struct hsk_recv {
 	int reason;
 };
 
-int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, const struct hsk_op *op);
+int hsk_send_launch(struct hsk_chan *chan, struct hsk_msg *msg);
+int hsk_send(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_op *op);
 
-int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, const struct hsk_op *op);
+int hsk_recv(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_op *op);
+int hsk_recv_taken(struct hsk_chan *chan, struct hsk_recv *recv, int err);
 void hsk_recv_commit(struct hsk_chan *chan, struct hsk_recv *recv);
 void hsk_recv_restore(struct hsk_chan *chan, struct hsk_recv *recv, int err);
 

@@ -1,52 +1,115 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/hrtimer.h>
 #include <linux/sched.h>
-#include <linux/sched/rt.h>
-#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
 #include "wait.h"
 
-/**
- * hsk_wakes_run() - wake the collected tasks, in the order they were added
- * @wakes: collected wake-ups; empty afterwards, the poll events are left
- */
-void hsk_wakes_run(struct hsk_wakes *wakes)
+static void hsk_task_get(void *owner)
+{
+	get_task_struct(owner);
+}
+
+static void hsk_task_wake(void *owner, bool locked)
+{
+	wake_up_process(owner);
+	put_task_struct(owner);
+}
+
+/* The owner of a wait is a task that sleeps. */
+const struct hsk_waker hsk_task_waker = {
+	.get = hsk_task_get,
+	.wake = hsk_task_wake,
+};
+
+static void hsk_wakes_empty(struct hsk_wakes *wakes, bool locked)
 {
 	unsigned int i;
 
-	for (i = 0; i < wakes->nr; i++) {
-		wake_up_process(wakes->tasks[i]);
-		put_task_struct(wakes->tasks[i]);
-	}
+	for (i = 0; i < wakes->nr; i++)
+		wakes->due[i].waker->wake(wakes->due[i].owner, locked);
 	wakes->nr = 0;
 }
 
-static void hsk_wakes_add(struct hsk_wakes *wakes, struct task_struct *task)
+/**
+ * hsk_wakes_run() - do the collected wake-ups, in the order they were added
+ * @wakes: collected wake-ups; empty afterwards, the poll events are left
+ *
+ * Context: may sleep; no channel's lock is held.
+ */
+void hsk_wakes_run(struct hsk_wakes *wakes)
+{
+	hsk_wakes_empty(wakes, false);
+}
+
+static void hsk_wakes_add(struct hsk_wakes *wakes, const struct hsk_wait *wait)
 {
 	/*
 	 * More than the array holds is rare: a message too big for many waiting
 	 * receivers. Waking under the lock is correct, just not as nice.
 	 */
 	if (hsk_wakes_full(wakes))
-		hsk_wakes_run(wakes);
-	wakes->tasks[wakes->nr++] = get_task_struct(task);
+		hsk_wakes_empty(wakes, true);
+	wait->waker->get(wait->owner);
+	wakes->due[wakes->nr].waker = wait->waker;
+	wakes->due[wakes->nr].owner = wait->owner;
+	wakes->nr++;
 }
 
 /**
- * hsk_wait_init() - make a wait of the current task
+ * hsk_wait_init() - make a wait of the current task, with one place
  * @wait: the wait
  */
 void hsk_wait_init(struct hsk_wait *wait)
 {
+	hsk_wait_init_several(wait, &hsk_task_waker, current);
+	wait->several = false;
+}
+
+/**
+ * hsk_wait_init_several() - make a wait with any number of places
+ * @wait: the wait
+ * @waker: how its owner hears of its end
+ * @owner: who waits
+ */
+void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk_waker *waker, void *owner)
+{
 	atomic_set(&wait->state, HSK_WAIT_QUEUED);
+	wait->several = true;
 	wait->result = 0;
-	wait->task = current;
+	wait->place = NULL;
+	wait->waker = waker;
+	wait->owner = owner;
+}
+
+/**
+ * hsk_wait_tid() - which thread waits?
+ * @wait: a wait that has not been finished
+ *
+ * Return: its id in the initial namespace; 0: none, it is a selector.
+ */
+pid_t hsk_wait_tid(const struct hsk_wait *wait)
+{
+	const struct task_struct *task = wait->owner;
+
+	return wait->waker == &hsk_task_waker ? task->pid : 0;
+}
+
+/**
+ * hsk_wait_queued() - could the wait be claimed just now?
+ * @wait: a wait with a place in a queue that the caller has locked
+ *
+ * Return: true when it could. Unless it has one place only, the next moment may
+ * change that.
+ */
+bool hsk_wait_queued(const struct hsk_wait *wait)
+{
+	return atomic_read(&wait->state) == HSK_WAIT_QUEUED;
 }
 
 /**
  * hsk_wait_claim() - win the right to end a wait
- * @wait: a wait whose waiter stands in a queue that the caller has locked
+ * @wait: a wait with a place in a queue that the caller has locked, or the caller's
+ *	own
  *
  * Return: true for exactly one caller until the wait is unclaimed.
  */
@@ -59,7 +122,8 @@ bool hsk_wait_claim(struct hsk_wait *wait)
 
 /**
  * hsk_wait_unclaim() - give a claimed wait back
- * @wait: a wait that the caller has claimed and is putting back into its queue
+ * @wait: a wait with one place that the caller has claimed and is putting back into
+ *	its queue
  */
 void hsk_wait_unclaim(struct hsk_wait *wait)
 {
@@ -68,58 +132,45 @@ void hsk_wait_unclaim(struct hsk_wait *wait)
 
 /**
  * hsk_wait_finish() - end a claimed wait
- * @wait: a wait that the caller has claimed; not to be touched afterwards
+ * @place: where it ends; the caller has claimed its wait; not to be touched
+ *	afterwards
  * @result: what the waiting operation is to return
- * @wakes: gets the task to wake
+ * @wakes: gets the owner to wake
  */
-void hsk_wait_finish(struct hsk_wait *wait, int result, struct hsk_wakes *wakes)
+void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wakes)
 {
-	hsk_wakes_add(wakes, wait->task);
+	struct hsk_wait *wait = place->wait;
+
+	hsk_wakes_add(wakes, wait);
 	wait->result = result;
+	wait->place = place;
 	/* Pairs with the acquire in hsk_wait_done(). */
 	atomic_set_release(&wait->state, HSK_WAIT_DONE);
 }
 
 /**
+ * hsk_wait_decide() - end one's own wait, before it has a place in any queue
+ * @place: where it ends
+ * @result: how
+ */
+void hsk_wait_decide(struct hsk_waiter *place, int result)
+{
+	struct hsk_wait *wait = place->wait;
+
+	wait->result = result;
+	wait->place = place;
+	/* As in hsk_wait_finish(): others may look whether it is done. */
+	atomic_set_release(&wait->state, HSK_WAIT_DONE);
+}
+
+/**
  * hsk_wait_done() - has the wait been ended?
- * @wait: a wait of the current task
+ * @wait: the caller's own wait, or one with several places that stands in a queue
+ *	which the caller has locked
  *
- * Return: true when hsk_wait.result may be read without the lock.
+ * Return: true when the result may be read without a lock.
  */
 bool hsk_wait_done(const struct hsk_wait *wait)
 {
 	return atomic_read_acquire(&wait->state) == HSK_WAIT_DONE;
-}
-
-/**
- * hsk_wait_sleep() - sleep until the wait is ended, or can't go on
- * @wait: a wait of the current task
- * @deadline: absolute CLOCK_MONOTONIC, 0: none
- *
- * Return: 0 ended, -ERESTARTSYS a signal, -ETIMEDOUT the deadline. After an
- * error the caller withdraws under the lock, where it may find that the wait was
- * ended after all: success beats both.
- */
-int hsk_wait_sleep(struct hsk_wait *wait, ktime_t deadline)
-{
-	ktime_t *expires = deadline ? &deadline : NULL;
-	/* As poll(2) has it: real-time tasks have no slack. */
-	u64 slack = rt_task(current) ? 0 : current->timer_slack_ns;
-	int err = 0;
-
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-		if (hsk_wait_done(wait))
-			break;
-		if (signal_pending(current)) {
-			err = -ERESTARTSYS;
-			break;
-		}
-		if (!schedule_hrtimeout_range(expires, slack, HRTIMER_MODE_ABS)) {
-			err = -ETIMEDOUT;
-			break;
-		}
-	}
-	__set_current_state(TASK_RUNNING);
-	return err;
 }

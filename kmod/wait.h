@@ -4,7 +4,9 @@
  *
  * A struct hsk_wait is one operation that waits. It stands in a channel's queue
  * by a struct hsk_waiter (the place in the queue, and what is offered or what
- * fits). Both live on the waiting task's stack.
+ * fits). A send or a receive has one place, a select has several, in the queues of
+ * several channels or of one. All of it lives on the waiting task's stack, or in a
+ * selector.
  *
  * The claim. Whoever wants to end a wait claims it first; only one can:
  *
@@ -12,23 +14,31 @@
  *	   ^                 |
  *	   +----unclaim------+
  *
- * The partner claims to match, close claims to refuse, and the waiting task
- * itself claims to withdraw (signal, deadline). A claim is made under the lock
- * of the channel in whose queue the waiter stands, and the winner takes the
- * waiter out of that queue under the same lock.
+ * The partner claims to match, close claims to refuse, and the owner itself
+ * claims to withdraw (signal, deadline, context, disarm). A claim is made under the
+ * lock of a channel in whose queue the wait has a place, and the winner takes that
+ * place out of the queue under the same lock.
  *
- * CLAIMED lasts beyond the lock in one case: a receiver has taken a waiting
- * sender's message and is copying it to its own memory. It then finishes the
+ * CLAIMED lasts beyond the lock in one case: a receiver has taken the message of a
+ * sender with one place and is copying it to its own memory. It then finishes the
  * sender, or unclaims it and puts it back where it stood (see match.h). The
- * sender is not held up by that: a signal, its deadline or a close lets it go,
- * with success, and the message is then the receiver's alone.
+ * sender is not held up by that: a signal, its deadline, its context or a close lets
+ * it go, with success, and the message is then the receiver's alone.
  *
- * Life time. Once a wait is DONE its memory may be gone: finish() reads the
- * task and takes a reference to it first, stores DONE last, and nobody looks at
- * the wait afterwards. The task is woken from struct hsk_wakes, after unlock.
+ * Several places. A wait that has several is never unclaimed. Otherwise somebody who
+ * found it claimed, and queued for want of a partner, would not be told when it is
+ * one again. So what is claimed at one place is gone from all others for good: who
+ * meets it there passes over it, and takes it out of the queue once it is DONE. The
+ * owner takes out what is left, under each channel's lock, before the memory goes.
  *
- * Ordering. finish() stores the result, then DONE with release; sleep() loads
- * the state with acquire. set_current_state() before that load and the wake-up
+ * Life time. Once a wait with one place is DONE its memory may be gone: finish()
+ * reads the owner and takes a reference to it first, stores DONE last, and nobody
+ * looks at the wait afterwards. One with several is there as long as a place of it
+ * stands in a queue that one has locked. The owner is woken from struct hsk_wakes,
+ * after unlock.
+ *
+ * Ordering. finish() stores the result, then DONE with release; hsk_wait_done()
+ * loads the state with acquire. set_current_state() before that load and the wake-up
  * after that store are the usual pair: either the sleeper sees DONE or the waker
  * sees a sleeping task.
  */
@@ -36,12 +46,10 @@
 #define HSK_WAIT_H
 
 #include <linux/atomic.h>
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
 struct hsk_msg;
-struct task_struct;
 
 enum hsk_wait_state {
 	HSK_WAIT_QUEUED,
@@ -50,15 +58,31 @@ enum hsk_wait_state {
 };
 
 /**
+ * struct hsk_waker - how the owner of a wait hears of its end
+ * @get: take a reference to the owner, under a channel's lock
+ * @wake: tell it, and drop that reference; @locked: still under the lock
+ */
+struct hsk_waker {
+	void (*get)(void *owner);
+	void (*wake)(void *owner, bool locked);
+};
+
+/**
  * struct hsk_wait - one operation that waits
  * @state: enum hsk_wait_state; see above for who may change it
+ * @several: it may have more than one place; immutable
  * @result: how it ended; written by the claimer before DONE
- * @task: who waits; immutable
+ * @place: where it ended; likewise
+ * @waker: how to tell @owner; immutable
+ * @owner: who waits: a task or a selector; immutable
  */
 struct hsk_wait {
 	atomic_t state;
+	bool several;
 	int result;
-	struct task_struct *task;
+	struct hsk_waiter *place;
+	const struct hsk_waker *waker;
+	void *owner;
 };
 
 /**
@@ -75,13 +99,12 @@ struct hsk_room {
 
 /**
  * struct hsk_waiter - a place in a channel's queue
- * @node: in the queue of senders or receivers; the channel's lock
+ * @node: in the queue of senders or receivers, empty: in none; the channel's lock
  * @wait: whose place it is; immutable
  * @msg: sender: what it offers. Receiver: what it was given
  * @room: receiver: what it can take
  *
- * @msg and @room are the claimer's to write while CLAIMED, the waiting task's
- * otherwise.
+ * @msg and @room are the claimer's to write while CLAIMED, the owner's otherwise.
  */
 struct hsk_waiter {
 	struct list_head node;
@@ -94,18 +117,21 @@ struct hsk_waiter {
 
 /**
  * struct hsk_wakes - wake-ups decided under a lock and due after it
- * @nr: tasks in @tasks
+ * @nr: owners in @due
  * @readers: poll events for those who poll to receive, 0: none
  * @writers: poll events for those who poll to send, 0: none
  * @everyone: all pollers, exclusive ones too: the state will not change back
- * @tasks: in the order in which they are to run; a reference each
+ * @due: in the order in which they are to run; a reference each
  */
 struct hsk_wakes {
 	unsigned int nr;
 	__poll_t readers;
 	__poll_t writers;
 	bool everyone;
-	struct task_struct *tasks[HSK_WAKES_MAX];
+	struct {
+		const struct hsk_waker *waker;
+		void *owner;
+	} due[HSK_WAKES_MAX];
 };
 
 static inline void hsk_wakes_init(struct hsk_wakes *wakes)
@@ -124,10 +150,15 @@ static inline bool hsk_wakes_full(const struct hsk_wakes *wakes)
 void hsk_wakes_run(struct hsk_wakes *wakes);
 
 void hsk_wait_init(struct hsk_wait *wait);
+void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk_waker *waker, void *owner);
+pid_t hsk_wait_tid(const struct hsk_wait *wait);
+bool hsk_wait_queued(const struct hsk_wait *wait);
 bool hsk_wait_claim(struct hsk_wait *wait);
 void hsk_wait_unclaim(struct hsk_wait *wait);
-void hsk_wait_finish(struct hsk_wait *wait, int result, struct hsk_wakes *wakes);
+void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wakes);
+void hsk_wait_decide(struct hsk_waiter *place, int result);
 bool hsk_wait_done(const struct hsk_wait *wait);
-int hsk_wait_sleep(struct hsk_wait *wait, ktime_t deadline);
+
+extern const struct hsk_waker hsk_task_waker;
 
 #endif /* HSK_WAIT_H */

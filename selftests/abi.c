@@ -18,6 +18,7 @@ struct op {
 	__u32 size;
 	bool makes_fd;
 	void (*fill)(void *args);
+	__u32 first;		/* the size published first */
 };
 
 union any_args {
@@ -29,6 +30,7 @@ union any_args {
 	struct hsk_send_args send;
 	struct hsk_recv_args recv;
 	struct hsk_close_args close;
+	struct hsk_select_args select;
 	unsigned char bytes[256];
 };
 
@@ -57,15 +59,33 @@ static void fill_recv(void *args)
 	((struct hsk_recv_args *)args)->flags = HSK_OP_F_DONTWAIT;
 }
 
+/* One case, ready for ever: a receive on a channel that is closed. */
+static void fill_select(void *args)
+{
+	static struct hsk_msghdr msg;
+	static struct hsk_select_case one = { .fd = -1, .op = HSK_CASE_RECV };
+	struct hsk_select_args *select = args;
+
+	if (one.fd == -1) {
+		one.fd = t_new(0);
+		t_close(one.fd, 0);
+	}
+	one.msg = (uintptr_t)&msg;
+	select->flags = HSK_OP_F_DONTWAIT;
+	select->cases = (uintptr_t)&one;
+	select->nr_cases = 1;
+}
+
 /* In an order in which RECV finds what SEND sent. */
 static const struct op ops[] = {
-	{ "ABI", HSK_IOC_ABI, 16, false, fill_nothing },
-	{ "INFO", HSK_IOC_INFO, 80, false, fill_nothing },
-	{ "CHAN_NEW", HSK_IOC_CHAN_NEW, 16, true, fill_chan_new },
-	{ "DUP", HSK_IOC_DUP, 8, true, fill_dup },
-	{ "SEND", HSK_IOC_SEND, 72, false, fill_send },
-	{ "RECV", HSK_IOC_RECV, 72, false, fill_recv },
-	{ "CLOSE", HSK_IOC_CLOSE, 8, false, fill_nothing },
+	{ "ABI", HSK_IOC_ABI, 16, false, fill_nothing, 16 },
+	{ "INFO", HSK_IOC_INFO, 80, false, fill_nothing, 80 },
+	{ "CHAN_NEW", HSK_IOC_CHAN_NEW, 24, true, fill_chan_new, 16 },
+	{ "DUP", HSK_IOC_DUP, 8, true, fill_dup, 8 },
+	{ "SEND", HSK_IOC_SEND, 80, false, fill_send, 72 },
+	{ "RECV", HSK_IOC_RECV, 80, false, fill_recv, 72 },
+	{ "SELECT", HSK_IOC_SELECT, 40, false, fill_select, 40 },
+	{ "CLOSE", HSK_IOC_CLOSE, 8, false, fill_nothing, 8 },
 };
 
 #define for_each_op(op) \
@@ -102,25 +122,61 @@ TEST(struct_sizes_and_offsets_are_those_published)
 	EXPECT_EQ(44, offsetof(struct hsk_msghdr, __reserved0));
 	EXPECT_EQ(48, offsetof(struct hsk_msghdr, __reserved1));
 
-	EXPECT_EQ(72, sizeof(struct hsk_send_args));
+	EXPECT_EQ(80, sizeof(struct hsk_send_args));
 	EXPECT_EQ(4, offsetof(struct hsk_send_args, flags));
 	EXPECT_EQ(8, offsetof(struct hsk_send_args, deadline));
 	EXPECT_EQ(16, offsetof(struct hsk_send_args, msg));
+	EXPECT_EQ(72, offsetof(struct hsk_send_args, ctx));
+	EXPECT_EQ(76, offsetof(struct hsk_send_args, ctx_reason));
 
-	EXPECT_EQ(72, sizeof(struct hsk_recv_args));
+	EXPECT_EQ(80, sizeof(struct hsk_recv_args));
 	EXPECT_EQ(4, offsetof(struct hsk_recv_args, flags));
 	EXPECT_EQ(8, offsetof(struct hsk_recv_args, deadline));
 	EXPECT_EQ(16, offsetof(struct hsk_recv_args, msg));
+	EXPECT_EQ(72, offsetof(struct hsk_recv_args, ctx));
+	EXPECT_EQ(76, offsetof(struct hsk_recv_args, ctx_reason));
 
 	EXPECT_EQ(8, sizeof(struct hsk_close_args));
 	EXPECT_EQ(4, offsetof(struct hsk_close_args, reason));
 	EXPECT_EQ(8, sizeof(struct hsk_dup_args));
 	EXPECT_EQ(4, offsetof(struct hsk_dup_args, rights));
 
-	EXPECT_EQ(16, sizeof(struct hsk_chan_new_args));
+	EXPECT_EQ(24, sizeof(struct hsk_chan_new_args));
 	EXPECT_EQ(4, offsetof(struct hsk_chan_new_args, flags));
 	EXPECT_EQ(8, offsetof(struct hsk_chan_new_args, capacity));
-	EXPECT_EQ(12, offsetof(struct hsk_chan_new_args, __reserved0));
+	EXPECT_EQ(12, offsetof(struct hsk_chan_new_args, parent));
+	EXPECT_EQ(16, offsetof(struct hsk_chan_new_args, deadline));
+}
+
+TEST(select_structs_are_those_published)
+{
+	EXPECT_EQ(16, sizeof(struct hsk_select_case));
+	EXPECT_EQ(4, offsetof(struct hsk_select_case, op));
+	EXPECT_EQ(8, offsetof(struct hsk_select_case, msg));
+
+	EXPECT_EQ(40, sizeof(struct hsk_select_args));
+	EXPECT_EQ(4, offsetof(struct hsk_select_args, flags));
+	EXPECT_EQ(8, offsetof(struct hsk_select_args, deadline));
+	EXPECT_EQ(16, offsetof(struct hsk_select_args, cases));
+	EXPECT_EQ(24, offsetof(struct hsk_select_args, nr_cases));
+	EXPECT_EQ(28, offsetof(struct hsk_select_args, ctx));
+	EXPECT_EQ(32, offsetof(struct hsk_select_args, ctx_reason));
+	EXPECT_EQ(36, offsetof(struct hsk_select_args, result));
+
+	EXPECT_EQ(8, sizeof(struct hsk_selector_args));
+	EXPECT_EQ(4, offsetof(struct hsk_selector_args, flags));
+	EXPECT_EQ(24, sizeof(struct hsk_arm_args));
+	EXPECT_EQ(4, offsetof(struct hsk_arm_args, flags));
+	EXPECT_EQ(8, offsetof(struct hsk_arm_args, cases));
+	EXPECT_EQ(16, offsetof(struct hsk_arm_args, nr_cases));
+	EXPECT_EQ(20, offsetof(struct hsk_arm_args, __reserved0));
+	EXPECT_EQ(24, sizeof(struct hsk_finish_args));
+	EXPECT_EQ(4, offsetof(struct hsk_finish_args, flags));
+	EXPECT_EQ(8, offsetof(struct hsk_finish_args, cases));
+	EXPECT_EQ(16, offsetof(struct hsk_finish_args, nr_cases));
+	EXPECT_EQ(20, offsetof(struct hsk_finish_args, result));
+	EXPECT_EQ(8, sizeof(struct hsk_disarm_args));
+	EXPECT_EQ(4, offsetof(struct hsk_disarm_args, __reserved0));
 }
 
 TEST(info_and_abi_structs_are_those_published)
@@ -155,6 +211,11 @@ TEST(ioctl_numbers_are_those_published)
 	EXPECT_EQ(0xda14, HSK_IOC_SEND);
 	EXPECT_EQ(0xda15, HSK_IOC_RECV);
 	EXPECT_EQ(0xda16, HSK_IOC_CLOSE);
+	EXPECT_EQ(0xda17, HSK_IOC_SELECT);
+	EXPECT_EQ(0xda18, HSK_IOC_SELECTOR);
+	EXPECT_EQ(0xda19, HSK_IOC_ARM);
+	EXPECT_EQ(0xda1a, HSK_IOC_FINISH);
+	EXPECT_EQ(0xda1b, HSK_IOC_DISARM);
 }
 
 TEST(flags_are_those_published)
@@ -163,9 +224,17 @@ TEST(flags_are_those_published)
 	EXPECT_EQ(1, HSK_RIGHT_READ);
 	EXPECT_EQ(2, HSK_RIGHT_WRITE);
 	EXPECT_EQ(1, HSK_OP_F_DONTWAIT);
+	EXPECT_EQ(2, HSK_OP_F_CTX);
+	EXPECT_EQ(0x10, HSK_SELECT_F_ORDERED);
+	EXPECT_EQ(1, HSK_CASE_SEND);
+	EXPECT_EQ(2, HSK_CASE_RECV);
+	EXPECT_EQ(64, HSK_SELECT_CASES_MAX);
+	EXPECT_EQ(1, HSK_CHAN_F_PARENT);
 	EXPECT_EQ(1, HSK_MSG_F_CLOSED);
 	EXPECT_EQ(1, HSK_STATE_CLOSED);
 	EXPECT_EQ(1, HSK_FEATURE_CHANNELS);
+	EXPECT_EQ(2, HSK_FEATURE_SELECT);
+	EXPECT_EQ(4, HSK_FEATURE_CONTEXTS);
 	EXPECT_STREQ("/dev/hsk", HSK_DEVICE);
 }
 
@@ -178,9 +247,9 @@ TEST(abi_ioctl_tells_version_and_features)
 	ASSERT_EQ(0, t_abi(fd, &abi));
 	EXPECT_EQ(sizeof(abi), abi.size);
 	EXPECT_EQ(HSK_ABI_VERSION, abi.version);
-	EXPECT_TRUE(abi.features & HSK_FEATURE_CHANNELS);
 	/* No bit that this header does not know, while the version is its own. */
-	EXPECT_EQ(0, abi.features & ~HSK_FEATURE_CHANNELS);
+	EXPECT_EQ(HSK_FEATURE_CHANNELS | HSK_FEATURE_SELECT | HSK_FEATURE_CONTEXTS,
+		  abi.features);
 }
 
 TEST(abi_ioctl_needs_no_right_and_no_open_channel)
@@ -256,6 +325,28 @@ TEST(larger_struct_with_nonzero_tail_is_e2big)
 	EXPECT_EQ(0, t_send_flags(fd, "x", 1, HSK_OP_F_DONTWAIT));
 }
 
+TEST(struct_beyond_4096_bytes_is_e2big_whatever_is_in_it)
+{
+	static unsigned char bytes[4097];
+	int fd = t_new(4);
+	const struct op *op;
+	union any_args args;
+	__u32 size;
+
+	for_each_op(op) {
+		prepare(op, &args, op->size);
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes, &args, op->size);
+		size = sizeof(bytes);
+		memcpy(bytes, &size, sizeof(size));
+		EXPECT_EQ(-E2BIG, t_ioctl(fd, op->nr, bytes))
+			TH_LOG("%s", op->name);
+		size--;
+		memcpy(bytes, &size, sizeof(size));
+		EXPECT_GE(t_ioctl(fd, op->nr, bytes), 0) TH_LOG("%s", op->name);
+	}
+}
+
 TEST(smaller_struct_is_einval)
 {
 	int fd = t_new(4);
@@ -264,7 +355,7 @@ TEST(smaller_struct_is_einval)
 	__u32 size;
 
 	for_each_op(op) {
-		for (size = 0; size < op->size; size++) {
+		for (size = 0; size < op->first; size++) {
 			prepare(op, &args, size);
 			before = args;
 			EXPECT_EQ(-EINVAL, t_ioctl(fd, op->nr, &args))
@@ -275,6 +366,57 @@ TEST(smaller_struct_is_einval)
 	}
 	EXPECT_TRUE(t_counters(fd, 0, 0, 0, 0));
 	EXPECT_EQ(0, t_send_flags(fd, "x", 1, HSK_OP_F_DONTWAIT));
+}
+
+TEST(struct_of_a_program_compiled_before_it_grew_is_accepted)
+{
+	int fd = t_new(4);
+	const struct op *op;
+	union any_args args;
+	__u32 size;
+
+	for_each_op(op) {
+		for (size = op->first; size < op->size; size++) {
+			prepare(op, &args, size);
+			/* Not a part of it. */
+			memset(args.bytes + size, 0xff, sizeof(args) - size);
+			if (op->nr == HSK_IOC_RECV)
+				ASSERT_EQ(0, t_send(fd, NULL, 0));
+			EXPECT_LE(0, t_ioctl(fd, op->nr, &args))
+				TH_LOG("%s, size %u", op->name, size);
+			if (op->nr == HSK_IOC_SEND)
+				ASSERT_EQ(0, t_recv(fd, NULL, 0, NULL));
+		}
+	}
+	EXPECT_TRUE(t_conserved(fd));
+	EXPECT_EQ(0, t_send_flags(fd, "x", 1, HSK_OP_F_DONTWAIT));
+}
+
+TEST(flag_of_members_that_the_struct_is_too_small_for_is_einval)
+{
+	int ctx = t_new(0), fd = t_new(4);
+	union any_args args, before;
+	const struct op *op;
+	__u32 size;
+
+	ASSERT_EQ(0, t_send(fd, NULL, 0));
+	for_each_op(op) {
+		if (op->nr != HSK_IOC_SEND && op->nr != HSK_IOC_RECV)
+			continue;
+		for (size = op->first; size <= op->size; size++) {
+			prepare(op, &args, size);
+			args.send.flags |= HSK_OP_F_CTX;
+			args.send.ctx = ctx;
+			before = args;
+			EXPECT_EQ(size == op->size ? 0 : -EINVAL,
+				  t_ioctl(fd, op->nr, &args))
+				TH_LOG("%s, size %u", op->name, size);
+			if (size < op->size)
+				EXPECT_EQ(0, memcmp(&before, &args, sizeof(args)))
+					TH_LOG("%s wrote", op->name);
+		}
+	}
+	EXPECT_TRUE(t_counters(fd, 2, 1, 1, 0));
 }
 
 TEST(struct_that_runs_off_the_mapping_is_efault)
@@ -326,7 +468,7 @@ TEST(unknown_ioctl_is_enotty)
 
 	memset(&args, 0, sizeof(args));
 	for (nr = 0; nr < 256; nr++) {
-		if (nr >= 0x10 && nr <= 0x16)
+		if (nr >= 0x10 && nr <= 0x18)
 			continue;
 		EXPECT_EQ(-ENOTTY, t_ioctl(fd, _IO(HSK_IOC_MAGIC, nr), &args))
 			TH_LOG("nr %#x", nr);

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/kernel.h>
+#include <linux/lockdep.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+
+#include "chan.h"
+#include "match.h"
+#include "msg.h"
+#include "op.h"
+#include "select.h"
+#include "trace.h"
+
+/*
+ * Around all locks that one select takes: lockdep then takes them for one lock, held
+ * several times, and leaves their order to us. It is no lock and excludes nobody.
+ */
+struct hsk_select_nest {
+#ifdef CONFIG_LOCKDEP
+	struct lockdep_map dep_map;
+#endif
+};
+
+#ifdef CONFIG_LOCKDEP
+static struct lock_class_key hsk_select_nest_key;
+static struct hsk_select_nest hsk_select_nest = {
+	.dep_map = STATIC_LOCKDEP_MAP_INIT("hsk_select", &hsk_select_nest_key),
+};
+#else
+/* Some kernels' macros do not look at it then. */
+static struct hsk_select_nest hsk_select_nest __maybe_unused;
+#endif
+
+/* Order. */
+
+static struct hsk_case *hsk_select_in_turn(const struct hsk_select *select, u32 i)
+{
+	return &select->cases[select->cases[i].in_turn];
+}
+
+/* Few as a rule, and often in order already. */
+static void hsk_select_sort_in(struct hsk_case *cases, u32 nr, struct hsk_chan *chan)
+{
+	struct hsk_case *at = &cases[nr];
+
+	for (; at > cases && at[-1].locked > chan; at--)
+		at->locked = at[-1].locked;
+	at->locked = chan;
+}
+
+/*
+ * Any order with the same chance: Fisher and Yates. Numbers that are fair will do, and
+ * what a peer could guess is of no use to it: each processor has a sequence, in which
+ * tasks that come in between draw as well.
+ */
+static DEFINE_PER_CPU(u32, hsk_select_random);
+
+static u32 hsk_select_draw(u32 below)
+{
+	/* The multiplier and the increment are Knuth's; the high bits are the good ones. */
+	u32 next = this_cpu_read(hsk_select_random) * 1664525 + 1013904223;
+
+	this_cpu_write(hsk_select_random, next);
+	return reciprocal_scale(next, below);
+}
+
+static void hsk_select_shuffle(struct hsk_select *select)
+{
+	struct hsk_case *cases = select->cases;
+	u32 i, other;
+
+	if (select->ordered)
+		return;
+	for (i = select->nr_enabled; i > 1; i--) {
+		other = hsk_select_draw(i);
+		swap(cases[i - 1].in_turn, cases[other].in_turn);
+	}
+}
+
+/**
+ * hsk_select_init() - make a select of cases
+ * @select: the select; its wait is the caller's to initialize
+ * @cases: the cases, in which chan, file, send, the place's message and room are set
+ * @nr: how many, at most HSK_CASES_LIMIT
+ * @ordered: prefer the first that is ready
+ */
+void hsk_select_init(struct hsk_select *select, struct hsk_case *cases, u32 nr, bool ordered)
+{
+	u32 i, at = 0;
+
+	select->cases = cases;
+	select->nr = nr;
+	select->ordered = ordered;
+	for (i = 0; i < nr; i++) {
+		if (!cases[i].chan)
+			continue;
+		INIT_LIST_HEAD(&cases[i].place.node);
+		cases[i].place.wait = &select->wait;
+		cases[at].in_turn = i;
+		hsk_select_sort_in(cases, at, cases[i].chan);
+		at++;
+	}
+	select->nr_enabled = at;
+	hsk_select_shuffle(select);
+}
+
+/* All locks at once. A channel that comes again is locked already. */
+
+static void hsk_select_lock(const struct hsk_select *select)
+{
+	struct hsk_chan *chan, *last = NULL;
+	u32 i;
+
+	lock_map_acquire(&hsk_select_nest.dep_map);
+	for (i = 0; i < select->nr_enabled; i++) {
+		chan = select->cases[i].locked;
+		if (chan == last)
+			continue;
+		last = chan;
+		spin_lock_nest_lock(&chan->lock, &hsk_select_nest);
+		/* For sparse, which can't count what a loop locks. */
+		__release(&chan->lock);
+	}
+}
+
+static void hsk_select_unlock(const struct hsk_select *select)
+{
+	struct hsk_chan *chan, *last = NULL;
+	u32 i;
+
+	for (i = select->nr_enabled; i--;) {
+		chan = select->cases[i].locked;
+		if (chan == last)
+			continue;
+		last = chan;
+		__acquire(&chan->lock);
+		spin_unlock(&chan->lock);
+	}
+	lock_map_release(&hsk_select_nest.dep_map);
+}
+
+/* The passes. */
+
+static int hsk_case_try_locked(struct hsk_case *try, struct hsk_wakes *wakes)
+{
+	struct hsk_waiter *place = &try->place;
+
+	if (try->send)
+		return hsk_chan_offer_locked(try->chan, place->msg, wakes);
+	return hsk_chan_take_locked(try->chan, &place->room, &place->msg, wakes);
+}
+
+static struct hsk_case *hsk_select_try_locked(struct hsk_select *select, struct hsk_wakes *wakes)
+{
+	struct hsk_case *try;
+	int err;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		try = hsk_select_in_turn(select, i);
+		err = hsk_case_try_locked(try, wakes);
+		if (err == -EAGAIN)
+			continue;
+		hsk_wait_decide(&try->place, err);
+		return try;
+	}
+	return NULL;
+}
+
+/* In the order of the first pass, so that tickets rise along a queue of senders. */
+static void hsk_select_queue_locked(struct hsk_select *select)
+{
+	struct hsk_case *queue;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		queue = hsk_select_in_turn(select, i);
+		hsk_queue_add_locked(queue->send ? &queue->chan->senders : &queue->chan->receivers,
+				     &queue->place);
+	}
+}
+
+/* Those who poll the other end: somebody is committed now. */
+static void hsk_select_tell_pollers(const struct hsk_select *select)
+{
+	struct hsk_wakes wakes;
+	struct hsk_case *queued;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		queued = hsk_select_in_turn(select, i);
+		hsk_wakes_init(&wakes);
+		if (queued->send)
+			wakes.readers = EPOLLIN | EPOLLRDNORM;
+		else
+			wakes.writers = EPOLLOUT | EPOLLWRNORM;
+		trace_hsk_block(queued->chan->id, queued->send);
+		hsk_chan_wake(queued->chan, &wakes);
+	}
+}
+
+/* The case in which a wait has ended. What it has sent is not its own any more. */
+static struct hsk_case *hsk_select_chosen(struct hsk_select *select)
+{
+	struct hsk_case *chosen = container_of(select->wait.place, struct hsk_case, place);
+
+	if (chosen->send && !select->wait.result)
+		chosen->place.msg = NULL;
+	return chosen;
+}
+
+/**
+ * hsk_select_begin() - passes 1 and 2
+ * @select: the select, initialized, its wait too
+ * @nonblock: leave out pass 2
+ *
+ * Return: the case that has happened, with what came of it in the wait's result; NULL:
+ * none, and unless @nonblock is set the select is queued and hsk_select_leave() must
+ * follow.
+ */
+struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock)
+{
+	struct hsk_wakes wakes;
+	struct hsk_case *chosen;
+
+	hsk_wakes_init(&wakes);
+	hsk_select_lock(select);
+	chosen = hsk_select_try_locked(select, &wakes);
+	if (!chosen && !nonblock)
+		hsk_select_queue_locked(select);
+	hsk_select_unlock(select);
+	if (chosen) {
+		hsk_chan_wake(chosen->chan, &wakes);
+		return hsk_select_chosen(select);
+	}
+	/* Receivers with too little room for what was offered. */
+	hsk_wakes_run(&wakes);
+	if (!nonblock)
+		hsk_select_tell_pollers(select);
+	return NULL;
+}
+
+/**
+ * hsk_select_leave() - pass 3
+ * @select: a select that has begun; may be called again once a case has happened
+ *
+ * Return: the case that has happened, as of hsk_select_begin(); NULL: none, and none
+ * will.
+ */
+struct hsk_case *hsk_select_leave(struct hsk_select *select)
+{
+	bool withdrawn = hsk_wait_claim(&select->wait);
+	struct hsk_case *leave;
+	struct hsk_queue *queue;
+	u32 i;
+
+	/*
+	 * Whoever else has claimed the wait holds the lock of one of these channels
+	 * until it is done.
+	 */
+	for (i = 0; i < select->nr_enabled; i++) {
+		leave = hsk_select_in_turn(select, i);
+		queue = leave->send ? &leave->chan->senders : &leave->chan->receivers;
+		spin_lock(&leave->chan->lock);
+		if (!list_empty(&leave->place.node))
+			hsk_queue_del_locked(queue, &leave->place);
+		spin_unlock(&leave->chan->lock);
+	}
+	return withdrawn ? NULL : hsk_select_chosen(select);
+}
+
+/**
+ * hsk_select() - select, as a task does it
+ * @select: the select, initialized, its wait too; a wait of the current task
+ * @op: how long it may take
+ * @chosen: set on success: the case that has happened
+ *
+ * Context: may sleep, killable.
+ * Return: 0, and what came of @chosen is the wait's result; -EAGAIN; -ECANCELED;
+ * -ERESTARTSYS; -ETIMEDOUT.
+ */
+int hsk_select(struct hsk_select *select, struct hsk_op *op, struct hsk_case **chosen)
+{
+	int err;
+
+	*chosen = hsk_select_begin(select, op->nonblock);
+	if (*chosen)
+		return 0;
+	if (op->nonblock)
+		return hsk_op_refuse(op);
+	err = hsk_op_sleep(op, &select->wait);
+	*chosen = hsk_select_leave(select);
+	return *chosen ? 0 : err;
+}
+
+/**
+ * hsk_cases_put() - let go of what cases hold
+ * @cases: cases of a select that is over, or of one that never began
+ * @nr: how many
+ *
+ * Context: may sleep.
+ */
+void hsk_cases_put(struct hsk_case *cases, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		if (!cases[i].file)
+			continue;
+		if (cases[i].send)
+			hsk_msg_free(cases[i].place.msg);
+		fput(cases[i].file);
+	}
+}
