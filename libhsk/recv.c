@@ -12,22 +12,34 @@ struct recv_op {
 	uint32_t flags;
 };
 
-/* The kernel counts in 32 bits; more room than it can count is as good. */
-static uint32_t clamp_room(size_t room)
+/**
+ * hsk_recv_result() - what a receive came to, as the library tells it
+ * @ret: 0 or -errno, as the kernel tells it
+ * @hdr: the message as the kernel described it
+ * @msg: gets the same, or after -EMSGSIZE the sizes only; may be NULL
+ *
+ * Return: 1 a message; 0 closed and drained; @ret.
+ */
+int hsk_recv_result(int ret, const struct hsk_msghdr *hdr,
+		    struct hsk_message *msg)
 {
-	return room > UINT32_MAX ? UINT32_MAX : (uint32_t)room;
-}
-
-static void fill_message(struct hsk_message *msg, const struct hsk_msghdr *hdr)
-{
-	*msg = (struct hsk_message) {
-		.len = hdr->len,
-		.nr_fds = hdr->nr_fds,
-		.reason = hdr->reason,
-		.pid = hdr->pid,
-		.uid = hdr->uid,
-		.gid = hdr->gid,
-	};
+	if (ret == -EMSGSIZE && msg) {
+		msg->len = hdr->len;
+		msg->nr_fds = hdr->nr_fds;
+	}
+	if (ret < 0)
+		return ret;
+	if (msg) {
+		*msg = (struct hsk_message) {
+			.len = hdr->len,
+			.nr_fds = hdr->nr_fds,
+			.reason = hdr->reason,
+			.pid = hdr->pid,
+			.uid = hdr->uid,
+			.gid = hdr->gid,
+		};
+	}
+	return hdr->flags & HSK_MSG_F_CLOSED ? 0 : 1;
 }
 
 static int do_recv(int ep, const struct recv_op *op, struct hsk_message *msg,
@@ -40,24 +52,17 @@ static int do_recv(int ep, const struct recv_op *op, struct hsk_message *msg,
 		.msg = {
 			.data = (uintptr_t)op->buf,
 			.fds = (uintptr_t)op->fds,
-			.len = clamp_room(op->room),
-			.nr_fds = clamp_room(op->fds_room),
+			.len = hsk_room(op->room),
+			.nr_fds = hsk_room(op->fds_room),
 		},
 	};
 	int ret;
 
-	if (ctx || (op->fds_room && !msg))
+	if (op->fds_room && !msg)
 		return -EINVAL;
+	args.ctx = hsk_ctx_arg(ctx, &args.flags);
 	ret = hsk_ioctl(ep, HSK_IOC_RECV, &args);
-	if (ret == -EMSGSIZE && msg) {
-		msg->len = args.msg.len;
-		msg->nr_fds = args.msg.nr_fds;
-	}
-	if (ret < 0)
-		return ret;
-	if (msg)
-		fill_message(msg, &args.msg);
-	return args.msg.flags & HSK_MSG_F_CLOSED ? 0 : 1;
+	return hsk_recv_result(ret, &args.msg, msg);
 }
 
 HSK_PUBLIC int hsk_recv(int ep, void *buf, size_t room,

@@ -26,10 +26,9 @@ static int do_send(int ep, const struct send_op *op, const struct hsk_ctx *ctx)
 		},
 	};
 
-	if (ctx)
-		return -EINVAL;
 	if (op->len > UINT32_MAX || op->nr_fds > UINT32_MAX)
 		return -EMSGSIZE;
+	args.ctx = hsk_ctx_arg(ctx, &args.flags);
 	return hsk_ioctl(ep, HSK_IOC_SEND, &args);
 }
 

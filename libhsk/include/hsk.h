@@ -18,18 +18,27 @@
  *   -EMSGSIZE reports, see hsk_recv(), part of a buffer after -EFAULT, and the
  *   message that HSK_TYPED() finds too short).
  * - Every function may be called from any number of threads at once, also on the
- *   same endpoint, and is async-signal-safe. Only hsk_chan_new() and
- *   hsk_chan_pair() contain a cancellation point, before they have made anything.
+ *   same endpoint, selector or context, and is async-signal-safe; but for those that
+ *   allocate or free a context: hsk_ctx_with_cancel(), hsk_ctx_with_deadline(),
+ *   hsk_ctx_with_timeout_ms(), hsk_ctx_from_fd(), hsk_ctx_free(). Nobody may use a
+ *   context that is being freed.
+ * - Only functions that open /dev/hsk contain a cancellation point, before they have
+ *   made anything: hsk_chan_new(), hsk_chan_pair(), hsk_selector_new(), and those
+ *   that make a context without a parent; and a select with nothing to wait for, see
+ *   hsk_select().
  * - Descriptors handed out are close-on-exec and belong to the caller.
  * - What can block is interrupted by a signal whose handler was installed
  *   without SA_RESTART: -EINTR, nothing has happened, call again. With
  *   SA_RESTART the operation goes on by itself.
  * - Deadlines are absolute CLOCK_MONOTONIC nanoseconds; 0 is no deadline.
- * - The last parameter of what can block is the context. Only NULL (none) is a
- *   valid value in this version; any other is -EINVAL.
+ * - The last parameter of what can block is the context, NULL: none. When it is done,
+ *   the wait ends: with -ETIMEDOUT if that was by a deadline, else with -ECANCELED;
+ *   hsk_ctx_cause() tells more. Success beats context, deadline and signal. What is
+ *   possible at once succeeds even when the context is done.
  *
  * Errors that any function on an endpoint may return, not repeated below:
- * -EBADF the descriptor is not open, -ENOTTY it is not an endpoint, -EFAULT a
+ * -EBADF the descriptor is not open, -ENOTTY it is not an endpoint (a selector,
+ * for functions of that name), -EFAULT a
  * pointer is bad, -ENOMEM no memory or the memory cgroup's limit is reached.
  */
 #ifndef HSK_H
@@ -46,7 +55,7 @@
 extern "C" {
 #endif
 
-/** struct hsk_ctx - a context; opaque, and NULL its only value in this version */
+/** struct hsk_ctx - a context; opaque, see hsk_ctx_with_cancel() */
 struct hsk_ctx;
 
 /**
@@ -106,6 +115,33 @@ struct hsk_info {
 	unsigned int waiting_receivers;
 	unsigned int read_endpoints;
 	unsigned int write_endpoints;
+	uint64_t reserved[4];
+};
+
+/**
+ * struct hsk_case - one case of a select: a send or a receive
+ * @ep: an endpoint that may do it; -1: the case never happens (Go: a nil channel)
+ * @op: HSK_CASE_SEND or HSK_CASE_RECV
+ * @result: out, of the case that happened: what hsk_send() or hsk_recv() would have
+ *	returned
+ * @data: the bytes to send, or where those received go
+ * @len: how many, or the room there
+ * @fds: the descriptors to send, or where those received go
+ * @nr_fds: how many, or the room there
+ * @msg: out, of a receive that happened: as of hsk_recv()
+ * @reserved: 0
+ *
+ * hsk_case_send(), hsk_case_recv() and their forms with descriptors make one.
+ */
+struct hsk_case {
+	int ep;
+	unsigned int op;
+	int result;
+	void *data;
+	size_t len;
+	int *fds;
+	size_t nr_fds;
+	struct hsk_message msg;
 	uint64_t reserved[4];
 };
 
@@ -211,17 +247,17 @@ int hsk_abi(int ep, uint64_t *features);
  * @ep: an endpoint that may send
  * @data: the message's bytes; may be NULL if @len is 0
  * @len: number of bytes, 0 to the module's max_msg_size
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks until a receiver has taken the message (capacity 0) or there is room
- * for it. Ended also by a close and by a signal. Success beats both. On an
+ * for it. Ended also by a close, a signal and @ctx. Success beats them. On an
  * endpoint with O_NONBLOCK it does not block, as hsk_try_send().
  *
  * Return: 0 sent; or
  * -EPIPE the channel is closed, or no endpoint that may receive is left (no
  * SIGPIPE); -EBADF @ep may not send; -EMSGSIZE longer than max_msg_size;
  * -EINTR a signal; -EAGAIN it would block and O_NONBLOCK is set on @ep;
- * -EINVAL @ctx is not NULL.
+ * -ECANCELED, -ETIMEDOUT it would block and @ctx is done.
  */
 int hsk_send(int ep, const void *data, size_t len, const struct hsk_ctx *ctx);
 
@@ -234,7 +270,7 @@ int hsk_send(int ep, const void *data, size_t len, const struct hsk_ctx *ctx);
  * Never blocks.
  *
  * Return: 0 sent; or -EAGAIN no receiver is waiting and there is no room; or as
- * hsk_send(), but never -EINTR.
+ * hsk_send(), but never -EINTR, -ECANCELED or -ETIMEDOUT.
  */
 int hsk_try_send(int ep, const void *data, size_t len);
 
@@ -245,12 +281,12 @@ int hsk_try_send(int ep, const void *data, size_t len);
  * @len: number of bytes, 0 to the module's max_msg_size
  * @deadline: absolute CLOCK_MONOTONIC nanoseconds, 0: none; see
  *	hsk_deadline_in_ms()
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks as hsk_send() does, at most until @deadline. What is possible at once
  * succeeds even when @deadline has passed.
  *
- * Return: 0 sent; or -ETIMEDOUT; -EINVAL also @deadline above INT64_MAX; or as
+ * Return: 0 sent; or -ETIMEDOUT; -EINVAL @deadline above INT64_MAX; or as
  * hsk_send().
  */
 int hsk_send_until(int ep, const void *data, size_t len, uint64_t deadline,
@@ -264,7 +300,7 @@ int hsk_send_until(int ep, const void *data, size_t len, uint64_t deadline,
  * @fds: descriptors to send along: endpoints (in Go a channel of channels),
  *	regular files, memfds, pipes; may be NULL if @nr_fds is 0
  * @nr_fds: how many, 0 to the module's max_fds
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * The descriptors stay open here; the receiver gets new ones for the same open
  * file descriptions. Blocks as hsk_send() does.
@@ -290,7 +326,7 @@ int hsk_send_fds(int ep, const void *data, size_t len,
  * Never blocks.
  *
  * Return: 0 sent; or -EAGAIN no receiver is waiting and there is no room; or as
- * hsk_send_fds(), but never -EINTR.
+ * hsk_send_fds(), but never -EINTR, -ECANCELED or -ETIMEDOUT.
  */
 int hsk_try_send_fds(int ep, const void *data, size_t len,
 		     const int *fds, size_t nr_fds);
@@ -303,11 +339,11 @@ int hsk_try_send_fds(int ep, const void *data, size_t len,
  * @fds: as for hsk_send_fds()
  * @nr_fds: as for hsk_send_fds()
  * @deadline: as for hsk_send_until()
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks as hsk_send_until() does.
  *
- * Return: 0 sent; or -ETIMEDOUT; -EINVAL also @deadline above INT64_MAX; or as
+ * Return: 0 sent; or -ETIMEDOUT; -EINVAL @deadline above INT64_MAX; or as
  * hsk_send_fds().
  */
 int hsk_send_fds_until(int ep, const void *data, size_t len,
@@ -323,11 +359,11 @@ int hsk_send_fds_until(int ep, const void *data, size_t len,
  * @room: bytes that fit there
  * @msg: out, length and sender of the message, or the reason of the close; may
  *	be NULL
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks until a message is there, or the channel is closed and what was
- * buffered has been received. Ended also by a signal. Success beats it. On an
- * endpoint with O_NONBLOCK it does not block, as hsk_try_recv().
+ * buffered has been received. Ended also by a signal and @ctx. Success beats them.
+ * On an endpoint with O_NONBLOCK it does not block, as hsk_try_recv().
  *
  * On -EMSGSIZE, which also ends the wait for a message that turns out not to
  * fit, the message stays, and @msg->len and @msg->nr_fds (nothing else) tell what
@@ -337,8 +373,8 @@ int hsk_send_fds_until(int ep, const void *data, size_t len,
  * Return: 1 a message; 0 the channel is closed and drained, now and for ever,
  * with @msg->reason why; or
  * -EMSGSIZE the message does not fit; -EBADF @ep may not receive; -EINTR a
- * signal; -EAGAIN it would block and O_NONBLOCK is set on @ep; -EINVAL @ctx is
- * not NULL; -EFAULT the message stays.
+ * signal; -EAGAIN it would block and O_NONBLOCK is set on @ep; -ECANCELED,
+ * -ETIMEDOUT it would block and @ctx is done; -EFAULT the message stays.
  */
 int hsk_recv(int ep, void *buf, size_t room, struct hsk_message *msg,
 	     const struct hsk_ctx *ctx);
@@ -354,7 +390,7 @@ int hsk_recv(int ep, void *buf, size_t room, struct hsk_message *msg,
  *
  * Return: 1 a message; 0 closed and drained; or -EAGAIN nothing is there and no
  * sender is waiting, or on a closed channel another receiver is just copying the
- * last message; or as hsk_recv(), but never -EINTR.
+ * last message; or as hsk_recv(), but never -EINTR, -ECANCELED or -ETIMEDOUT.
  */
 int hsk_try_recv(int ep, void *buf, size_t room, struct hsk_message *msg);
 
@@ -366,12 +402,12 @@ int hsk_try_recv(int ep, void *buf, size_t room, struct hsk_message *msg);
  * @msg: as for hsk_recv()
  * @deadline: absolute CLOCK_MONOTONIC nanoseconds, 0: none; see
  *	hsk_deadline_in_ms()
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks as hsk_recv() does, at most until @deadline. What is possible at once
  * succeeds even when @deadline has passed.
  *
- * Return: 1 a message; 0 closed and drained; or -ETIMEDOUT; -EINVAL also
+ * Return: 1 a message; 0 closed and drained; or -ETIMEDOUT; -EINVAL
  * @deadline above INT64_MAX; or as hsk_recv().
  */
 int hsk_recv_until(int ep, void *buf, size_t room, struct hsk_message *msg,
@@ -387,12 +423,12 @@ int hsk_recv_until(int ep, void *buf, size_t room, struct hsk_message *msg,
  * @fds_room: descriptors that fit there
  * @msg: as for hsk_recv(), but not NULL unless @fds_room is 0, since nothing
  *	else says how many descriptors came
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks as hsk_recv() does.
  *
  * Return: 1 a message; 0 closed and drained; or, besides what hsk_recv()
- * returns, -EMFILE, -ENFILE no free descriptor: the message stays; -EINVAL also
+ * returns, -EMFILE, -ENFILE no free descriptor: the message stays; -EINVAL
  * @msg is NULL and @fds_room is not 0.
  */
 int hsk_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
@@ -411,7 +447,7 @@ int hsk_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
  *
  * Return: 1 a message; 0 closed and drained; or -EAGAIN nothing is there and no
  * sender is waiting, or on a closed channel another receiver is just copying the
- * last message; or as hsk_recv_fds(), but never -EINTR.
+ * last message; or as hsk_recv_fds(), but never -EINTR, -ECANCELED or -ETIMEDOUT.
  */
 int hsk_try_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
 		     struct hsk_message *msg);
@@ -425,7 +461,7 @@ int hsk_try_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
  * @fds_room: as for hsk_recv_fds()
  * @msg: as for hsk_recv_fds()
  * @deadline: as for hsk_recv_until()
- * @ctx: NULL
+ * @ctx: ends the wait when it is done; NULL: none
  *
  * Blocks as hsk_recv_until() does.
  *
@@ -435,6 +471,401 @@ int hsk_try_recv_fds(int ep, void *buf, size_t room, int *fds, size_t fds_room,
 int hsk_recv_fds_until(int ep, void *buf, size_t room, int *fds,
 		       size_t fds_room, struct hsk_message *msg,
 		       uint64_t deadline, const struct hsk_ctx *ctx);
+
+/* ---- select -------------------------------------------------------------- */
+
+/**
+ * hsk_case_send() - a case that sends (Go: case c <- v)
+ * @ep: an endpoint that may send; -1: the case never happens
+ * @data: the message's bytes; may be NULL if @len is 0; they must stay until the
+ *	select is over
+ * @len: number of bytes
+ *
+ * Never blocks, never fails.
+ *
+ * Return: the case.
+ */
+struct hsk_case hsk_case_send(int ep, const void *data, size_t len);
+
+/**
+ * hsk_case_send_fds() - a case that sends a message with descriptors
+ * @ep: as for hsk_case_send()
+ * @data: as for hsk_case_send()
+ * @len: as for hsk_case_send()
+ * @fds: descriptors to send along, as for hsk_send_fds(); they must stay as @data
+ * @nr_fds: how many
+ *
+ * Never blocks, never fails.
+ *
+ * Return: the case.
+ */
+struct hsk_case hsk_case_send_fds(int ep, const void *data, size_t len,
+				  const int *fds, size_t nr_fds);
+
+/**
+ * hsk_case_recv() - a case that receives (Go: case v, ok := <-c)
+ * @ep: an endpoint that may receive; -1: the case never happens
+ * @buf: where the bytes go; may be NULL if @room is 0
+ * @room: bytes that fit there
+ *
+ * Never blocks, never fails.
+ *
+ * Return: the case.
+ */
+struct hsk_case hsk_case_recv(int ep, void *buf, size_t room);
+
+/**
+ * hsk_case_recv_fds() - a case that receives a message which may bear descriptors
+ * @ep: as for hsk_case_recv()
+ * @buf: as for hsk_case_recv()
+ * @room: as for hsk_case_recv()
+ * @fds: where the descriptors go: msg.nr_fds of the case are the caller's to close
+ * @fds_room: descriptors that fit there
+ *
+ * Never blocks, never fails.
+ *
+ * Return: the case.
+ */
+struct hsk_case hsk_case_recv_fds(int ep, void *buf, size_t room, int *fds,
+				  size_t fds_room);
+
+/**
+ * hsk_select() - do one of several sends and receives (Go: select)
+ * @cases: the cases; result and msg of the one that happens are set, and no others
+ * @nr: how many, 0 to HSK_SELECT_CASES_MAX
+ * @ctx: ends the wait when it is done; NULL: none
+ *
+ *	struct hsk_case cases[] = {
+ *		hsk_case_recv(jobs, &job, sizeof(job)),
+ *		hsk_case_send(results, &result, sizeof(result)),
+ *	};
+ *
+ *	switch (hsk_select(cases, 2, ctx)) {
+ *	case 0: ...
+ *	case 1: ...
+ *	}
+ *
+ * Exactly one case happens, also where two processes select against each other. It
+ * happens when its operation would not block, so a receive from a channel that is
+ * closed and drained happens with result 0, and a send on a closed one with -EPIPE.
+ * Of several, one is chosen at random, each with the same chance. Blocks until one
+ * can happen. A channel may stand in several cases; a select never meets itself.
+ * O_NONBLOCK of the endpoints plays no part.
+ *
+ * Ended also by a signal and @ctx; success beats them. If every case has -1 and there
+ * is no @ctx, nothing is left to ask: it sleeps in ppoll(2), is a cancellation point,
+ * and any handler's signal ends it, SA_RESTART or not.
+ *
+ * Return: the index of the case that happened: its result is what hsk_send() or
+ * hsk_recv() would have returned, 0 sent, 1 a message, 0 closed and drained, -EPIPE,
+ * -EMSGSIZE with the sizes in msg, -EMFILE, -ENFILE, -EFAULT the message stays; or, no
+ * case having happened,
+ * -EINVAL @nr or an op; -EBADF an endpoint may not do what its case says, or a
+ * descriptor to send is not open; -EMSGSIZE, -EOPNOTSUPP, -ETOOMANYREFS, -ELOOP a
+ * message to send, as in hsk_send_fds(); -EINTR a signal; -ECANCELED, -ETIMEDOUT it
+ * would block and @ctx is done.
+ */
+int hsk_select(struct hsk_case *cases, size_t nr, const struct hsk_ctx *ctx);
+
+/**
+ * hsk_try_select() - hsk_select() if a case can happen now (Go: select, default)
+ * @cases: as for hsk_select()
+ * @nr: as for hsk_select()
+ *
+ * Never blocks.
+ *
+ * Return: the index of the case that happened; or -EAGAIN there was an instant at which
+ * none could; or as hsk_select(), but never -EINTR, -ECANCELED or -ETIMEDOUT.
+ */
+int hsk_try_select(struct hsk_case *cases, size_t nr);
+
+/**
+ * hsk_select_until() - hsk_select() before a deadline (Go: case <-time.After(d))
+ * @cases: as for hsk_select()
+ * @nr: as for hsk_select()
+ * @deadline: absolute CLOCK_MONOTONIC nanoseconds, 0: none; see
+ *	hsk_deadline_in_ms()
+ * @ctx: ends the wait when it is done; NULL: none
+ *
+ * Blocks as hsk_select() does, at most until @deadline. What is possible at once
+ * happens even when @deadline has passed.
+ *
+ * Return: the index of the case that happened; or -ETIMEDOUT; -EINVAL also @deadline
+ * above INT64_MAX; or as hsk_select().
+ */
+int hsk_select_until(struct hsk_case *cases, size_t nr, uint64_t deadline,
+		     const struct hsk_ctx *ctx);
+
+/**
+ * hsk_select_ordered() - hsk_select() that prefers the first of several
+ * @cases: as for hsk_select(); the first listed that can happen does
+ * @nr: as for hsk_select()
+ * @ctx: ends the wait when it is done; NULL: none
+ *
+ * The order decides among cases that can happen when the call is made. Later the
+ * first that becomes possible happens. Blocks as hsk_select() does.
+ *
+ * Return: as hsk_select().
+ */
+int hsk_select_ordered(struct hsk_case *cases, size_t nr,
+		       const struct hsk_ctx *ctx);
+
+/**
+ * hsk_try_select_ordered() - hsk_select_ordered() if a case can happen now
+ * @cases: as for hsk_select_ordered()
+ * @nr: as for hsk_select()
+ *
+ * Never blocks.
+ *
+ * Return: as hsk_try_select().
+ */
+int hsk_try_select_ordered(struct hsk_case *cases, size_t nr);
+
+/**
+ * hsk_select_ordered_until() - hsk_select_ordered() before a deadline
+ * @cases: as for hsk_select_ordered()
+ * @nr: as for hsk_select()
+ * @deadline: as for hsk_select_until()
+ * @ctx: ends the wait when it is done; NULL: none
+ *
+ * Blocks as hsk_select_until() does.
+ *
+ * Return: as hsk_select_until().
+ */
+int hsk_select_ordered_until(struct hsk_case *cases, size_t nr,
+			     uint64_t deadline, const struct hsk_ctx *ctx);
+
+/* ---- selectors ----------------------------------------------------------- */
+
+/**
+ * hsk_selector_new() - make a selector: a select that waits without a thread
+ *
+ * Opens /dev/hsk, makes the selector from there and closes what it opened. A selector
+ * is a descriptor, close-on-exec and given up by close(2), which withdraws what is
+ * armed. It polls readable, POLLIN, once one of the cases that it was armed with has
+ * happened. So an event loop can take part in a channel without buffer; with poll(2)
+ * on the endpoints, two event loops would wait for each other for ever. It can't
+ * travel in a message. Never blocks.
+ *
+ * Return: the selector; or
+ * -ENOENT, -ENODEV the module is not loaded; -EACCES no permission to open
+ * /dev/hsk; -EMFILE, -ENFILE.
+ */
+int hsk_selector_new(void);
+
+/**
+ * hsk_selector_new_from() - make a selector from any endpoint at hand
+ * @ep: an endpoint, with whatever rights
+ *
+ * For a process that cannot open /dev/hsk (any more). Never blocks.
+ *
+ * Return: the selector; or -EMFILE, -ENFILE.
+ */
+int hsk_selector_new_from(int ep);
+
+/**
+ * hsk_selector_arm() - commit to a select
+ * @selector: a selector on which nothing is armed
+ * @cases: the cases, as for hsk_select()
+ * @nr: how many, 0 to HSK_SELECT_CASES_MAX
+ *
+ * From now on the cases wait as those of a blocked hsk_select() do, and one of them
+ * happens as soon as it can, maybe at once. Messages to send are copied now. Of a
+ * receive only the room is looked at: a message that does not fit makes its result
+ * -EMSGSIZE. Until it is over the endpoints stay open. Never blocks. What is wrong
+ * with cases has the errno that hsk_select() has for it.
+ *
+ * Return: 0; or
+ * -EBUSY it is armed, or what happened has not been finished; -EINVAL, -EBADF,
+ * -EMSGSIZE, -EOPNOTSUPP, -ETOOMANYREFS, -ELOOP the cases.
+ */
+int hsk_selector_arm(int selector, const struct hsk_case *cases, size_t nr);
+
+/**
+ * hsk_selector_arm_ordered() - hsk_selector_arm(), the first of several preferred
+ * @selector: as for hsk_selector_arm()
+ * @cases: as for hsk_selector_arm(), in the order of hsk_select_ordered()
+ * @nr: as for hsk_selector_arm()
+ *
+ * Never blocks.
+ *
+ * Return: as hsk_selector_arm().
+ */
+int hsk_selector_arm_ordered(int selector, const struct hsk_case *cases,
+			     size_t nr);
+
+/**
+ * hsk_selector_finish() - ask which case has happened, and get its message
+ * @selector: a selector
+ * @cases: as they were armed; result and msg of the one that happened are set. Where
+ *	a message goes and how much fits there is looked at now
+ * @nr: as armed
+ *
+ * The result is as of hsk_select(). Afterwards nothing is armed, whatever the result;
+ * arm it again for the next select. Never blocks.
+ *
+ * Return: the index of the case that happened; or
+ * -EAGAIN none has happened yet; -ENOENT nothing is armed; -EINVAL @nr is not that of
+ * the arming.
+ */
+int hsk_selector_finish(int selector, struct hsk_case *cases, size_t nr);
+
+/**
+ * hsk_selector_disarm() - withdraw what is armed
+ * @selector: a selector
+ *
+ * After success no case has happened, and none will. Never blocks.
+ *
+ * Return: 0; or
+ * -EALREADY one has happened: finish it; -ENOENT nothing is armed.
+ */
+int hsk_selector_disarm(int selector);
+
+/* ---- contexts ------------------------------------------------------------ */
+
+/**
+ * hsk_ctx_background() - the context that is never done (Go: context.Background())
+ *
+ * As good as NULL wherever a context is asked for. Never blocks.
+ *
+ * Return: the context; it need not be freed.
+ */
+const struct hsk_ctx *hsk_ctx_background(void);
+
+/**
+ * hsk_ctx_with_cancel() - make a context (Go: context.WithCancel)
+ * @parent: when it is done, so is the new one, for the same cause, in whatever
+ *	process; NULL: none
+ * @ctx: out, the context; the caller's to free
+ *
+ * A context is a channel on which nothing is sent: it is done when it is closed. This
+ * process has two endpoints of it: one that may receive, hsk_ctx_done(), and one that
+ * may close, for hsk_ctx_cancel(). Without a parent /dev/hsk is opened, otherwise the
+ * channel is made from the parent's. Never blocks.
+ *
+ * It is done for -EOWNERDEAD when nobody is left who could cancel it: its maker has
+ * freed it or died. After fork(2) the child could, too, until it frees it or execs.
+ *
+ * Return: 0; or
+ * -ENOENT, -ENODEV the module is not loaded; -EACCES no permission to open
+ * /dev/hsk; -EMFILE, -ENFILE.
+ */
+int hsk_ctx_with_cancel(const struct hsk_ctx *parent, struct hsk_ctx **ctx);
+
+/**
+ * hsk_ctx_with_deadline() - make a context that ends by itself
+ *	(Go: context.WithDeadline)
+ * @parent: as for hsk_ctx_with_cancel(); if its deadline is earlier, that one counts
+ * @deadline: absolute CLOCK_MONOTONIC nanoseconds, 0: none; the context is then done
+ *	for -ETIMEDOUT, unless it is done by then
+ * @ctx: out, the context; the caller's to free
+ *
+ * The kernel keeps the time. Never blocks.
+ *
+ * Return: 0; or -EINVAL @deadline above INT64_MAX; or as hsk_ctx_with_cancel().
+ */
+int hsk_ctx_with_deadline(const struct hsk_ctx *parent, uint64_t deadline,
+			  struct hsk_ctx **ctx);
+
+/**
+ * hsk_ctx_with_timeout_ms() - hsk_ctx_with_deadline(), so many milliseconds from now
+ *	(Go: context.WithTimeout)
+ * @parent: as for hsk_ctx_with_deadline()
+ * @ms: milliseconds, as for hsk_deadline_in_ms()
+ * @ctx: out, the context; the caller's to free
+ *
+ * Never blocks.
+ *
+ * Return: 0; or as hsk_ctx_with_cancel().
+ */
+int hsk_ctx_with_timeout_ms(const struct hsk_ctx *parent, uint64_t ms,
+			    struct hsk_ctx **ctx);
+
+/**
+ * hsk_ctx_from_fd() - make a context of a descriptor, as received in a message
+ * @fd: an endpoint that may receive; the context's from now on, which closes it when
+ *	it is freed; on failure still the caller's
+ * @ctx: out, the context; the caller's to free
+ *
+ * Of any channel: it is done when that is closed. If @fd may also close it, so may
+ * the context: see hsk_ctx_cancel(). Never blocks.
+ *
+ * Return: 0; or -EBADF also @fd may not receive.
+ */
+int hsk_ctx_from_fd(int fd, struct hsk_ctx **ctx);
+
+/**
+ * hsk_ctx_cancel() - end a context (Go: cancel())
+ * @ctx: the context
+ *
+ * It is done for -ECANCELED, and so is all that is derived from it, in every process,
+ * before the call returns. Every operation that waits with one of them ends. Never
+ * blocks.
+ *
+ * Return: 0; or
+ * -EPIPE it was done already, which is no mistake; -EBADF this process may not cancel
+ * it: it was received, or is the background.
+ */
+int hsk_ctx_cancel(const struct hsk_ctx *ctx);
+
+/**
+ * hsk_ctx_cancel_cause() - end a context and say why
+ *	(Go: context.WithCancelCause)
+ * @ctx: the context
+ * @cause: what hsk_ctx_cause() is to say: a negative errno from -4095, or positive, of
+ *	the application's own meaning; 0 is -ECANCELED
+ *
+ * As hsk_ctx_cancel(). With -ETIMEDOUT it is as if a deadline had passed. Never blocks.
+ *
+ * Return: 0; or -EINVAL @cause below -4095; or as hsk_ctx_cancel().
+ */
+int hsk_ctx_cancel_cause(const struct hsk_ctx *ctx, int cause);
+
+/**
+ * hsk_ctx_err() - ask whether a context is done (Go: ctx.Err())
+ * @ctx: the context; NULL is never done
+ *
+ * What an operation that would block with it would return. Never blocks.
+ *
+ * Return: 0 it is not done; -ETIMEDOUT by a deadline; -ECANCELED otherwise.
+ */
+int hsk_ctx_err(const struct hsk_ctx *ctx);
+
+/**
+ * hsk_ctx_cause() - ask why a context is done (Go: context.Cause(ctx))
+ * @ctx: the context; NULL is never done
+ *
+ * Never blocks.
+ *
+ * Return: 0 it is not done; else why: -ECANCELED cancelled, or a channel that was
+ * closed in order; -ETIMEDOUT a deadline; -EOWNERDEAD who could have cancelled it has
+ * died or gone; or what hsk_ctx_cancel_cause() was given, positive values included. Of
+ * a derived context it is that of the one above which ended first.
+ */
+int hsk_ctx_cause(const struct hsk_ctx *ctx);
+
+/**
+ * hsk_ctx_done() - the descriptor of a context (Go: ctx.Done())
+ * @ctx: the context
+ *
+ * The context's own, not to be closed: an endpoint that may receive. When the context
+ * is done it polls POLLIN, POLLRDHUP and POLLHUP, and as hsk_case_recv() of a select
+ * it happens, with result 0. Sent in a message, it is the context for who receives it:
+ * hsk_ctx_from_fd(). Never blocks.
+ *
+ * Return: the descriptor; -1 it is never done: poll(2) and a select pass over that.
+ */
+int hsk_ctx_done(const struct hsk_ctx *ctx);
+
+/**
+ * hsk_ctx_free() - give a context up
+ * @ctx: the context; NULL is ignored
+ *
+ * Does not cancel it. But if nobody else can cancel it, it is done now, for
+ * -EOWNERDEAD, as when its maker dies; cancel it before to give another cause. Contexts
+ * derived from it may be used on. Never blocks.
+ */
+void hsk_ctx_free(struct hsk_ctx *ctx);
 
 /* ---- deadlines ----------------------------------------------------------- */
 

@@ -46,9 +46,31 @@ static void strings_and_descriptors_travel()
 	EXPECT(got >= 0);
 }
 
+static void select_with_a_context_reads_as_a_switch()
+{
+	struct hsk_ctx *ctx = nullptr;
+	std::string text = "from C++";
+	std::vector<char> buf(64);
+	int ep = hsk_chan_new(1);
+
+	EXPECT_EQ(0, hsk_ctx_with_cancel(hsk_ctx_background(), &ctx));
+	std::vector<hsk_case> cases = {
+		hsk_case_send(ep, text.data(), text.size()),
+		hsk_case_recv(ep, buf.data(), buf.size()),
+	};
+	EXPECT_EQ(0, hsk_select(cases.data(), cases.size(), ctx));
+	EXPECT_EQ(1, hsk_select(cases.data(), cases.size(), ctx));
+	EXPECT(std::string(buf.data(), cases[1].msg.len) == text);
+	cases.clear();
+	EXPECT_EQ(0, hsk_ctx_cancel(ctx));
+	EXPECT_EQ(-ECANCELED, hsk_select(cases.data(), cases.size(), ctx));
+	hsk_ctx_free(ctx);
+}
+
 static const struct tap_test tests[] = {
 	TAP_TEST(typed_channel_works_in_a_namespace),
 	TAP_TEST(strings_and_descriptors_travel),
+	TAP_TEST(select_with_a_context_reads_as_a_switch),
 };
 
 int main()
