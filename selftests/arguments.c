@@ -93,7 +93,7 @@ TEST(dup_without_free_descriptor_is_emfile)
 	EXPECT_LE(0, t_dup(fd, T_BOTH));
 }
 
-TEST(new_channel_with_flag_or_reserved_member_set_is_einval)
+TEST(new_channel_with_unknown_flag_or_a_parent_without_its_flag_is_einval)
 {
 	struct hsk_chan_new_args args = { .size = sizeof(args) };
 	int fd = t_new(0);
@@ -101,10 +101,11 @@ TEST(new_channel_with_flag_or_reserved_member_set_is_einval)
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
-		args.flags = 1U << bit;
-		args.__reserved0 = 0;
-		EXPECT_EQ(-EINVAL, t_ioctl(fd, HSK_IOC_CHAN_NEW, &args));
-		args.__reserved0 = 1U << bit;
+		args.flags = 1U << bit & ~HSK_CHAN_F_PARENT;
+		args.parent = 0;
+		if (args.flags)
+			EXPECT_EQ(-EINVAL, t_ioctl(fd, HSK_IOC_CHAN_NEW, &args));
+		args.parent = 1U << bit;
 		args.flags = 0;
 		EXPECT_EQ(-EINVAL, t_ioctl(fd, HSK_IOC_CHAN_NEW, &args));
 	}

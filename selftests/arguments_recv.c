@@ -2,7 +2,7 @@
 /*
  * Invalid input to RECV: every fault has its one errno and no effect; the
  * message stays, no descriptor is made and no member is written, except what
- * EMSGSIZE tells. When two things are wrong, the errno is the one that
+ * EMSGSIZE and ECANCELED tell. When two things are wrong, the errno is the one that
  * uapi/linux/hsk.h lists first: every pair that can exist is tried.
  */
 #include <fcntl.h>
@@ -12,7 +12,9 @@
 #include "../kselftest_harness.h"
 #include "hsk_test.h"
 
-#define PAST	1	/* an absolute time that has gone by */
+#define PAST		1	/* an absolute time that has gone by */
+#define CTX_REASON	7	/* of the context that ends a receive */
+
 static const char *errno_name(int err)
 {
 	return err < 0 ? strerror(-err) : "success";
@@ -50,9 +52,11 @@ static void recv_scene_init(struct recv_scene *scene, bool empty)
 	scene->args.msg.nr_fds = 2;
 	scene->args.msg.__reserved0 = 0;
 	scene->args.msg.__reserved1 = 0;
+	scene->args.ctx = 0;
+	scene->args.ctx_reason = 0;
 }
 
-/* The receive fails with @want; nothing changed but what EMSGSIZE tells. */
+/* The receive fails with @want; nothing changed but what EMSGSIZE or ECANCELED tells. */
 static bool recv_fails(struct recv_scene *scene, int want)
 {
 	struct hsk_recv_args expect = scene->args;
@@ -71,6 +75,8 @@ static bool recv_fails(struct recv_scene *scene, int want)
 		expect.msg.len = 4;
 		expect.msg.nr_fds = 1;
 	}
+	if (want == -ECANCELED)
+		expect.ctx_reason = CTX_REASON;
 	return !memcmp(&scene->args, &expect, sizeof(expect)) &&
 	       !memcmp(&info, &after, sizeof(info)) &&
 	       t_untouched(scene->buf, sizeof(scene->buf)) &&
@@ -97,7 +103,7 @@ TEST(receive_with_unknown_flag_is_einval)
 	int bit;
 
 	recv_scene_init(&scene, false);
-	for (bit = 1; bit < 32; bit++) {
+	for (bit = 2; bit < 32; bit++) {
 		scene.args.flags = 1U << bit;
 		EXPECT_TRUE(recv_fails(&scene, -EINVAL)) TH_LOG("bit %d", bit);
 	}
@@ -114,6 +120,46 @@ TEST(receive_with_reserved_member_set_is_einval)
 	scene.args.msg.__reserved0 = 0;
 	scene.args.msg.__reserved1 = 1;
 	EXPECT_TRUE(recv_fails(&scene, -EINVAL));
+	scene.args.msg.__reserved1 = 0;
+	scene.args.ctx_reason = 1;
+	EXPECT_TRUE(recv_fails(&scene, -EINVAL));
+	scene.args.flags |= HSK_OP_F_CTX;
+	scene.args.ctx = scene.chan;
+	EXPECT_TRUE(recv_fails(&scene, -EINVAL));
+	EXPECT_TRUE(recv_succeeds(&scene));
+}
+
+TEST(receive_with_a_context_and_without_its_flag_is_einval)
+{
+	struct recv_scene scene;
+
+	recv_scene_init(&scene, false);
+	scene.args.ctx = scene.chan;
+	EXPECT_TRUE(recv_fails(&scene, -EINVAL));
+	scene.args.ctx = -1;
+	EXPECT_TRUE(recv_fails(&scene, -EINVAL));
+	EXPECT_TRUE(recv_succeeds(&scene));
+}
+
+TEST(receive_with_a_context_that_cannot_be_read_is_ebadf)
+{
+	struct recv_scene scene;
+	int others[5];
+	unsigned int i;
+
+	recv_scene_init(&scene, false);
+	others[0] = -1;
+	others[1] = 1000000;
+	others[2] = t_dup(scene.chan, HSK_RIGHT_WRITE);
+	others[3] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	others[4] = t_new(0);
+	/* Closed meanwhile. */
+	close(others[4]);
+	scene.args.flags |= HSK_OP_F_CTX;
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		scene.args.ctx = others[i];
+		EXPECT_TRUE(recv_fails(&scene, -EBADF)) TH_LOG("%u", i);
+	}
 	EXPECT_TRUE(recv_succeeds(&scene));
 }
 
@@ -190,6 +236,26 @@ TEST(receive_into_read_only_arguments_is_efault_and_leaves_the_message)
 	EXPECT_TRUE(recv_succeeds(&scene));
 }
 
+TEST(what_receive_tells_without_a_message_is_efault_in_read_only_arguments)
+{
+	struct hsk_recv_args *args = (void *)(t_edge() - 4096);
+	int fd = t_new(1);
+
+	*args = (struct hsk_recv_args){ .size = sizeof(*args) };
+	ASSERT_EQ(0, t_send(fd, "m", 1));
+	ASSERT_EQ(0, mprotect(args, 4096, PROT_READ));
+	/* The sizes needed. */
+	EXPECT_EQ(-EFAULT, t_ioctl(fd, HSK_IOC_RECV, args));
+	EXPECT_TRUE(t_counters(fd, 1, 0, 1, 0));
+	ASSERT_EQ(0, t_recv(fd, t_edge() - 1, 1, NULL));
+	/* CLOSED. */
+	ASSERT_EQ(0, t_close(fd, 3));
+	EXPECT_EQ(-EFAULT, t_ioctl(fd, HSK_IOC_RECV, args));
+	ASSERT_EQ(0, mprotect(args, 4096, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, t_ioctl(fd, HSK_IOC_RECV, args));
+	EXPECT_EQ(3, args->msg.reason);
+}
+
 TEST(receive_with_too_little_room_is_emsgsize_and_tells_the_sizes)
 {
 	struct recv_scene scene;
@@ -241,6 +307,22 @@ static void recv_no_right(struct recv_scene *scene)
 	scene->fd = t_dup(scene->chan, HSK_RIGHT_WRITE);
 }
 
+static void recv_bad_ctx(struct recv_scene *scene)
+{
+	scene->args.flags |= HSK_OP_F_CTX;
+	scene->args.ctx = -1;
+}
+
+static void recv_canceled(struct recv_scene *scene)
+{
+	/* One that is no context can't be closed. */
+	if (scene->args.flags & HSK_OP_F_CTX)
+		return;
+	scene->args.flags |= HSK_OP_F_CTX;
+	scene->args.ctx = t_new(0);
+	t_close(scene->args.ctx, CTX_REASON);
+}
+
 static void recv_dontwait(struct recv_scene *scene)
 {
 	scene->args.flags |= HSK_OP_F_DONTWAIT;
@@ -276,6 +358,8 @@ static const struct {
 } recv_faults[] = {
 	{ "EINVAL unknown flag", -EINVAL, false, false, recv_unknown_flag },
 	{ "EBADF no right", -EBADF, false, false, recv_no_right },
+	{ "EBADF no context", -EBADF, false, false, recv_bad_ctx },
+	{ "ECANCELED", -ECANCELED, true, false, recv_canceled },
 	{ "EAGAIN", -EAGAIN, true, false, recv_dontwait },
 	{ "EMSGSIZE", -EMSGSIZE, false, true, recv_no_room },
 	{ "EMFILE", -EMFILE, false, true, recv_no_descriptor },

@@ -14,6 +14,7 @@
 
 #define PAST		1	/* an absolute time that has gone by */
 #define MAX_FAULT_FDS	4
+#define CTX_REASON	7	/* of the context that ends a send */
 
 static const char *errno_name(int err)
 {
@@ -30,16 +31,21 @@ static struct hsk_send_args good_send(void)
 	};
 }
 
-/* The send fails with @want, writes nothing into its arguments, sends nothing. */
+/*
+ * The send fails with @want, writes nothing into its arguments but what ECANCELED
+ * tells, sends nothing.
+ */
 static bool send_fails(int fd, const struct hsk_send_args *args, int want)
 {
-	struct hsk_send_args copy = *args;
+	struct hsk_send_args copy = *args, expect = *args;
 	int ret = t_ioctl(fd, HSK_IOC_SEND, &copy);
 
+	if (want == -ECANCELED)
+		expect.ctx_reason = CTX_REASON;
 	if (ret != want)
 		fprintf(stderr, "# SEND: %s, not %s\n", errno_name(ret),
 			errno_name(want));
-	return ret == want && !memcmp(&copy, args, sizeof(copy)) &&
+	return ret == want && !memcmp(&copy, &expect, sizeof(copy)) &&
 	       t_counters(fd, 0, 0, 0, 0);
 }
 
@@ -49,7 +55,7 @@ TEST(send_with_unknown_flag_is_einval)
 	int fd = t_new(1);
 	int bit;
 
-	for (bit = 1; bit < 32; bit++) {
+	for (bit = 2; bit < 32; bit++) {
 		args.flags = HSK_OP_F_DONTWAIT | 1U << bit;
 		EXPECT_TRUE(send_fails(fd, &args, -EINVAL)) TH_LOG("bit %d", bit);
 	}
@@ -80,6 +86,45 @@ TEST(send_with_out_or_reserved_member_set_is_einval)
 	args = good_send();
 	args.msg.__reserved1 = 1ULL << 63;
 	EXPECT_TRUE(send_fails(fd, &args, -EINVAL));
+	args = good_send();
+	args.ctx_reason = 1;
+	EXPECT_TRUE(send_fails(fd, &args, -EINVAL));
+	args.flags |= HSK_OP_F_CTX;
+	args.ctx = fd;
+	EXPECT_TRUE(send_fails(fd, &args, -EINVAL));
+}
+
+TEST(send_with_a_context_and_without_its_flag_is_einval)
+{
+	struct hsk_send_args args = good_send();
+	int fd = t_new(1);
+
+	args.ctx = fd;
+	EXPECT_TRUE(send_fails(fd, &args, -EINVAL));
+	args.ctx = -1;
+	EXPECT_TRUE(send_fails(fd, &args, -EINVAL));
+	args.ctx = fd;
+	args.flags |= HSK_OP_F_CTX;
+	EXPECT_EQ(0, t_ioctl(fd, HSK_IOC_SEND, &args));
+}
+
+TEST(send_with_a_context_that_cannot_be_read_is_ebadf)
+{
+	struct hsk_send_args args = good_send();
+	int fd = t_new(1);
+	int others[] = {
+		-1, 1000000, t_dup(fd, HSK_RIGHT_WRITE), socket(AF_UNIX, SOCK_DGRAM, 0),
+		open("/dev/null", O_RDWR | O_CLOEXEC), t_new(0),
+	};
+	unsigned int i;
+
+	args.flags |= HSK_OP_F_CTX;
+	/* Closed meanwhile. */
+	close(others[5]);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		args.ctx = others[i];
+		EXPECT_TRUE(send_fails(fd, &args, -EBADF)) TH_LOG("%u", i);
+	}
 }
 
 TEST(send_with_deadline_above_int64_max_is_einval)
@@ -247,6 +292,12 @@ static void send_no_right(struct send_scene *scene)
 	scene->fd = t_dup(scene->chan, HSK_RIGHT_READ);
 }
 
+static void send_bad_ctx(struct send_scene *scene)
+{
+	scene->args.flags |= HSK_OP_F_CTX;
+	scene->args.ctx = -1;
+}
+
 static void send_too_big(struct send_scene *scene)
 {
 	scene->args.msg.len = t_param("max_msg_size") + 1;
@@ -283,6 +334,16 @@ static void send_closed(struct send_scene *scene)
 	t_close(scene->chan, 0);
 }
 
+static void send_canceled(struct send_scene *scene)
+{
+	/* One that is no context can't be closed. */
+	if (scene->args.flags & HSK_OP_F_CTX)
+		return;
+	scene->args.flags |= HSK_OP_F_CTX;
+	scene->args.ctx = t_new(0);
+	t_close(scene->args.ctx, CTX_REASON);
+}
+
 static void send_would_block(struct send_scene *scene)
 {
 	scene->args.flags |= HSK_OP_F_DONTWAIT;
@@ -300,6 +361,7 @@ static const struct {
 } send_faults[] = {
 	{ "EINVAL unknown flag", -EINVAL, send_unknown_flag },
 	{ "EBADF no right", -EBADF, send_no_right },
+	{ "EBADF no context", -EBADF, send_bad_ctx },
 	{ "EMSGSIZE", -EMSGSIZE, send_too_big },
 	{ "EFAULT", -EFAULT, send_bad_address },
 	{ "EBADF not open", -EBADF, send_not_open },
@@ -307,6 +369,7 @@ static const struct {
 	{ "ETOOMANYREFS", -ETOOMANYREFS, send_too_many },
 	{ "ELOOP", -ELOOP, send_loop },
 	{ "EPIPE", -EPIPE, send_closed },
+	{ "ECANCELED", -ECANCELED, send_canceled },
 	{ "EAGAIN", -EAGAIN, send_would_block },
 	{ "ETIMEDOUT", -ETIMEDOUT, send_too_late },
 };

@@ -333,11 +333,14 @@ TEST(fdinfo_says_what_info_says)
 	ASSERT_TRUE(t_job_got(job, 1));
 	ASSERT_EQ(0, t_put(fd, 2));
 	ASSERT_EQ(0, t_put(fd, 3));
-	ASSERT_TRUE(!!t_job_put_blocked(T_PROCESS, fd, 4, 1));
+	job = t_job_put_blocked(T_PROCESS, fd, 4, 1);
+	ASSERT_TRUE(!!job);
 	EXPECT_EQ(1, fdinfo_number(fd, "hsk-waiting-senders"));
 	EXPECT_EQ(2, fdinfo_number(fd, "hsk-buffered"));
 	fdinfo_is_info(_metadata, fd);
 	ASSERT_EQ(1, t_get(fd, &v));
+	/* Until it has ended it has these descriptors too. */
+	ASSERT_EQ(0, t_job_end(job));
 	ASSERT_EQ(0, t_close(fd, -ETIMEDOUT));
 	EXPECT_EQ(-ETIMEDOUT, fdinfo_number(fd, "hsk-reason"));
 	fdinfo_is_info(_metadata, fd);

@@ -115,6 +115,32 @@ TEST_F(closing, close_wakes_every_waiting_sender_and_nothing_of_theirs_arrives)
 	EXPECT_TRUE(t_counters(self->fd, n, n, 0, 0));
 }
 
+#define CROWD	40	/* more than are told with the lock held once */
+
+TEST_F(closing, close_tells_a_crowd_of_senders_and_one_of_receivers)
+{
+	unsigned int n = variant->capacity, i;
+	struct t_job *jobs[CROWD];
+	int fd = t_new(0);
+
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, t_try_put(self->fd, i));
+	for (i = 0; i < CROWD; i++)
+		jobs[i] = t_job_put(self->mode, self->fd, 99);
+	ASSERT_EQ(0, t_wait_senders(self->fd, CROWD));
+	ASSERT_EQ(0, t_close(self->fd, 5));
+	for (i = 0; i < CROWD; i++)
+		EXPECT_EQ(-EPIPE, t_job_end(jobs[i]));
+	EXPECT_TRUE(t_counters(self->fd, n, 0, n, 0));
+
+	for (i = 0; i < CROWD; i++)
+		jobs[i] = t_job_get(self->mode, fd);
+	ASSERT_EQ(0, t_wait_receivers(fd, CROWD));
+	ASSERT_EQ(0, t_close(fd, 6));
+	for (i = 0; i < CROWD; i++)
+		EXPECT_TRUE(t_job_got_closed(jobs[i], 6));
+}
+
 TEST_F(closing, what_is_buffered_comes_before_closed)
 {
 	unsigned int n = variant->capacity, i;

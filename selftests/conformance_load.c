@@ -164,13 +164,15 @@ static int work(void *p)
 	return ret;
 }
 
+static unsigned int nr_items;
+
 /* Feeds all, closes, waits for the workers, closes what they write to. */
 static int feed(void *p)
 {
 	struct crowd *crowd = p;
 	__u64 i;
 
-	for (i = 0; i < ITEMS; i++)
+	for (i = 0; i < nr_items; i++)
 		T_NEED_EQ(0, t_put_by(crowd->set.send, crowd->fd, i * 7 % 1009));
 	T_NEED_EQ(0, t_close(crowd->fd, 0));
 	return 0;
@@ -182,15 +184,16 @@ TEST_F(go_few, test_multi_consumer_conserves_count_and_sum)
 	struct t_crew feeder = { .mode = variant->set.mode };
 	struct crowd *crowd = t_shared(sizeof(*crowd));
 	__u64 v, want = 0, sum = 0;
-	int i;
+	unsigned int i;
 
+	nr_items = t_fewer(ITEMS);
 	crowd->fd = t_new(variant->set.capacity);
 	crowd->results = t_new(variant->set.capacity);
 	crowd->set = variant->set;
 	for (i = 0; i < WORKERS; i++)
 		t_crew_add(&crew, work, crowd);
 	t_crew_add(&feeder, feed, crowd);
-	for (i = 0; i < ITEMS; i++) {
+	for (i = 0; i < nr_items; i++) {
 		want += i * 7 % 1009;
 		ASSERT_EQ(1, t_get_by(variant->set.recv, crowd->results, &v));
 		sum += v;
@@ -200,8 +203,8 @@ TEST_F(go_few, test_multi_consumer_conserves_count_and_sum)
 	EXPECT_EQ(0, t_close(crowd->results, 0));
 	EXPECT_EQ(0, t_get(crowd->results, &v));
 	EXPECT_EQ(want, sum);
-	EXPECT_TRUE(t_counters(crowd->fd, ITEMS, ITEMS, 0, 0));
-	EXPECT_TRUE(t_counters(crowd->results, ITEMS, ITEMS, 0, 0));
+	EXPECT_TRUE(t_counters(crowd->fd, nr_items, nr_items, 0, 0));
+	EXPECT_TRUE(t_counters(crowd->results, nr_items, nr_items, 0, 0));
 }
 
 /* --- TestChanSendBarrier --- */

@@ -211,7 +211,7 @@ TEST(drained_messages_hold_nothing)
 TEST(opposite_sends_at_one_time_never_both_succeed)
 {
 	int a = t_new(1), b = t_new(1), i, other, mine;
-	int go = t_new(0);
+	int go = t_new(0), answers = t_new(0);
 	pid_t pid = p_fork();
 	char c;
 
@@ -219,14 +219,14 @@ TEST(opposite_sends_at_one_time_never_both_succeed)
 		for (i = 0; i < 200; i++) {
 			P_NEED(p_recv(go, &c, 1) == 1);
 			other = t_send_fd(a, b);
-			P_NEED(!t_send(go, &other, sizeof(other)));
+			P_NEED(!t_send(answers, &other, sizeof(other)));
 		}
 		_exit(0);
 	}
 	for (i = 0; i < 200; i++) {
 		ASSERT_EQ(0, t_send(go, "g", 1));
 		mine = t_send_fd(b, a);
-		ASSERT_EQ(4, p_recv(go, &other, sizeof(other)));
+		ASSERT_EQ(4, p_recv(answers, &other, sizeof(other)));
 		/* Exactly one: neither can stand in the way of itself. */
 		ASSERT_EQ(-ELOOP, mine + other);
 		other = mine ? t_recv_fd(a) : t_recv_fd(b);
@@ -291,7 +291,7 @@ TEST(a_chain_of_10000_is_freed_by_one_close)
 {
 	int root = t_new(1), watch;
 
-	ASSERT_EQ(0, hang_chain(root, LONG_CHAIN, &watch));
+	ASSERT_EQ(0, hang_chain(root, t_fewer(LONG_CHAIN), &watch));
 	EXPECT_FALSE(p_pipe_alone(watch));
 	close(root);
 	EXPECT_EQ(0, p_wait_pipe_alone(watch));
@@ -304,7 +304,7 @@ TEST(a_chain_of_10000_is_freed_by_kill)
 
 	if (!pid) {
 		root = t_new(1);
-		P_NEED(!hang_chain(root, LONG_CHAIN, &watch));
+		P_NEED(!hang_chain(root, t_fewer(LONG_CHAIN), &watch));
 		P_NEED(!t_send_fd(tell, watch));
 		pause();
 	}

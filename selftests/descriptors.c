@@ -99,6 +99,16 @@ TEST_F(travel, a_memfd_keeps_content_and_shares_its_offset)
 	EXPECT_EQ(0, is_shared_file(sent, got));
 }
 
+TEST_F(travel, a_memfd_of_huge_pages)
+{
+	int sent = memfd_create("hsk", MFD_HUGETLB);
+
+	if (sent < 0)
+		SKIP(return, "no huge pages: %s", strerror(errno));
+	ASSERT_EQ(0, t_send_fd(self->chan, sent));
+	EXPECT_LE(0, t_recv_fd(self->chan));
+}
+
 TEST_F(travel, both_ends_of_a_pipe)
 {
 	int sent[2], got[2];
@@ -192,6 +202,23 @@ TEST_F(travel, the_same_descriptor_twice_arrives_twice)
 	ASSERT_EQ(0, t_recv_full(self->chan, text, 2, got, 2, 0, 0, &msg));
 	EXPECT_NE(got[0], got[1]);
 	EXPECT_EQ(0, is_shared_file(got[0], got[1]));
+}
+
+TEST_F(travel, a_receive_that_fails_gives_back_the_numbers_it_took)
+{
+	int sent[2] = { make_memfd(), make_memfd() }, got[2];
+	int free_fd = dup(self->chan);
+	char text[2];
+
+	close(free_fd);
+	ASSERT_EQ(0, t_send_full(self->chan, "ab", 2, sent, 2, 0, 0));
+	EXPECT_EQ(-EFAULT, t_recv_full(self->chan, t_bad_address(), 2, got, 2,
+				       0, 0, NULL));
+	EXPECT_EQ(-EFAULT, t_recv_full(self->chan, text, 2, t_bad_address(), 2,
+				       0, 0, NULL));
+	ASSERT_EQ(0, t_recv_full(self->chan, text, 2, got, 2, 0, 0, NULL));
+	EXPECT_EQ(free_fd, got[0]);
+	EXPECT_EQ(free_fd + 1, got[1]);
 }
 
 TEST_F(travel, to_another_process_that_waits)

@@ -79,7 +79,8 @@ TEST_F(edge, a_committed_receiver_is_an_edge_for_the_writer)
 
 	ASSERT_EQ(0, p_recv_start(&op, self->rd));
 	ASSERT_EQ(0, t_wait_receivers(self->chan, 1));
-	EXPECT_EQ(POLLOUT, p_epoll_take(self->on_write, 0));
+	/* It stands in the queue a moment before it tells who polls. */
+	EXPECT_EQ(POLLOUT, p_epoll_take(self->on_write, P_PATIENCE_S * 1000));
 	EXPECT_EQ(0, p_epoll_take(self->on_write, 0));
 	ASSERT_EQ(0, p_try_send(self->wr, "m", 1));
 	ASSERT_EQ(0, p_op_join(&op));
@@ -96,7 +97,7 @@ TEST_F(edge, a_committed_sender_is_an_edge_for_the_reader)
 	p_epoll_take(self->on_read, 0);
 	ASSERT_EQ(0, p_send_start(&op, self->wr, 's'));
 	ASSERT_EQ(0, t_wait_senders(self->chan, 1));
-	EXPECT_EQ(POLLIN, p_epoll_take(self->on_read, 0));
+	EXPECT_EQ(POLLIN, p_epoll_take(self->on_read, P_PATIENCE_S * 1000));
 	for (i = 0; i <= variant->capacity; i++)
 		ASSERT_EQ(1, p_try_recv(self->rd, &c, 1));
 	ASSERT_EQ(0, p_op_join(&op));

@@ -23,6 +23,11 @@ void t_require_device(void)
 		close(fd);
 		return;
 	}
+	if (fd != -ENOENT && fd != -ENODEV && fd != -EACCES && fd != -EPERM) {
+		printf("TAP version 13\nBail out! %s: %s\n", HSK_DEVICE, strerror(-fd));
+		fflush(stdout);
+		_exit(1);
+	}
 	printf("TAP version 13\n1..0 # SKIP %s: %s (load the hsk module, as root)\n",
 	       HSK_DEVICE, strerror(-fd));
 	fflush(stdout);
@@ -146,6 +151,8 @@ int t_recv_full(int fd, void *buf, size_t room, int *fds, unsigned int nr_fds,
 	args.msg.nr_fds = nr_fds;
 	args.msg.__reserved0 = 0;
 	args.msg.__reserved1 = 0;
+	args.ctx = 0;
+	args.ctx_reason = 0;
 	ret = t_ioctl(fd, HSK_IOC_RECV, &args);
 	if (msg)
 		*msg = args.msg;
@@ -316,7 +323,7 @@ static bool is_closed(const struct hsk_info_args *info, unsigned int nr)
 static int wait_for(int fd, unsigned int nr,
 		    bool (*reached)(const struct hsk_info_args *, unsigned int))
 {
-	__u64 end = t_in_ms(T_BOUND_MS);
+	__u64 end = t_in_ms(T_BOUND_MS * t_slow());
 	struct hsk_info_args info;
 	int ret;
 
@@ -359,6 +366,11 @@ __u64 t_in_ms(unsigned int ms)
 	return t_now() + ms * T_MSEC;
 }
 
+__u64 t_in_a_while(void)
+{
+	return t_in_ms(2000 * t_slow());
+}
+
 void t_sleep_ms(unsigned int ms)
 {
 	struct timespec left = {
@@ -368,6 +380,36 @@ void t_sleep_ms(unsigned int ms)
 
 	while (nanosleep(&left, &left) && errno == EINTR)
 		;
+}
+
+static unsigned int read_slow(void)
+{
+	const char *text = getenv("HSK_TEST_SLOW");
+	unsigned int factor = text ? strtoul(text, NULL, 10) : 1;
+
+	if (factor < 1 || factor > 100)
+		factor = 1;
+	if (text)
+		printf("# HSK_TEST_SLOW=%u: time limits are %u times as long\n", factor,
+		       factor);
+	return factor;
+}
+
+unsigned int t_slow(void)
+{
+	static unsigned int factor;
+
+	if (!factor)
+		factor = read_slow();
+	return factor;
+}
+
+unsigned int t_fewer(unsigned int nr)
+{
+	if (t_slow() > 1)
+		fprintf(stderr, "# HSK_TEST_SLOW: %u instead of %u\n",
+			nr / t_slow(), nr);
+	return nr / t_slow();
 }
 
 void *t_shared(size_t size)

@@ -37,13 +37,27 @@
 #define T_STILL_MS	30	/* how long a party must stay blocked to count as blocked */
 #define T_BOTH		(HSK_RIGHT_READ | HSK_RIGHT_WRITE)
 
-/* Use in place of TEST_HARNESS_MAIN: skips the program where hsk is missing. */
+/*
+ * Use in place of TEST_HARNESS_MAIN: skips the program where hsk is missing, and
+ * gives each test the time that it needs where everything is slow.
+ */
 #define HSK_TEST_MAIN							\
-	static void __attribute__((constructor)) t_device_first(void)	\
+	int main(int argc, char **argv)					\
 	{								\
-		t_require_device();					\
-	}								\
-	TEST_HARNESS_MAIN
+		exit(T_RUN_TESTS(argc, argv));				\
+	}
+
+/* The same, for a program whose main() does more. */
+#define T_RUN_TESTS(argc, argv) ({					\
+	struct __fixture_metadata *t_f;					\
+	struct __test_metadata *t_t;					\
+									\
+	t_require_device();						\
+	for (t_f = __fixture_list; t_f; t_f = t_f->next)		\
+		for (t_t = t_f->tests; t_t; t_t = t_t->next)		\
+			t_t->timeout *= t_slow();			\
+	test_harness_run(argc, argv);					\
+})
 
 /*
  * In a party (a function that returns int, run by t_fork() or t_start()): say
@@ -68,7 +82,10 @@
 	}								\
 } while (0)
 
-/* Ends the program with a skip and a hint when /dev/hsk can't be opened. */
+/*
+ * Ends the program with a skip and a hint when there is no /dev/hsk or no permission
+ * for it, and with failure when it can't be opened for another reason.
+ */
 void t_require_device(void);
 
 /* --- ioctls: 0, a descriptor, or -errno --- */
@@ -140,7 +157,16 @@ int t_wait_closed(int fd);
 
 __u64 t_now(void);			/* CLOCK_MONOTONIC, nanoseconds */
 __u64 t_in_ms(unsigned int ms);	/* an absolute deadline */
+/* A deadline that lets another job start and block first, on a busy machine too. */
+__u64 t_in_a_while(void);
 void t_sleep_ms(unsigned int ms);
+/*
+ * HSK_TEST_SLOW in the environment, else 1: how many times longer than usual an
+ * event may take before a test calls it lost.
+ */
+unsigned int t_slow(void);
+/* The few tests that do very much do that much less there, and say so. */
+unsigned int t_fewer(unsigned int nr);
 
 /* --- memory --- */
 

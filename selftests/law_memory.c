@@ -54,7 +54,7 @@ static int slow_release(struct slow *slow)
 /* Somebody is in the middle of a copy: a message matched and not received. */
 static int wait_in_transit(int fd, __u64 nr)
 {
-	__u64 end = t_in_ms(10000);
+	__u64 end = t_in_ms(10000 * t_slow());
 	struct hsk_info_args info;
 
 	do {
@@ -114,7 +114,7 @@ TEST_F(slow, sender_whose_message_is_being_copied_succeeds_at_its_deadline)
 	__u64 value = 1;
 
 	NEED_SLOW_MEMORY();
-	sender = t_job_send(T_PROCESS, self->fd, &value, 8, t_in_ms(500));
+	sender = t_job_send(T_PROCESS, self->fd, &value, 8, t_in_a_while());
 	ASSERT_EQ(0, t_wait_senders(self->fd, 1));
 	receiver = t_job_recv(T_THREAD, self->fd, self->memory.page, 8, 0);
 	ASSERT_EQ(0, wait_in_transit(self->fd, 1));
@@ -335,6 +335,47 @@ TEST_F(slow, sender_put_back_comes_before_what_got_into_the_buffer_meanwhile)
 	EXPECT_EQ(1, t_get(fd, &v));
 	EXPECT_EQ(2, v);
 	EXPECT_TRUE(t_counters(fd, 3, 3, 0, 0));
+}
+
+TEST_F(slow, sender_put_back_gets_a_slot_before_what_is_in_the_buffer)
+{
+	struct t_job *early, *late, *put_back, *behind;
+	int fd = t_new(2);
+	struct slow more;
+	pid_t killed;
+	__u64 v;
+
+	NEED_SLOW_MEMORY();
+	ASSERT_EQ(0, slow_init(&more));
+	ASSERT_EQ(0, t_try_put(fd, 0));
+	early = t_job_recv(T_THREAD, fd, self->memory.page, 8, 0);
+	while (!nothing_to_receive(fd))
+		sched_yield();
+	ASSERT_EQ(0, t_try_put(fd, 1));
+	late = t_job_recv(T_THREAD, fd, more.page, 8, 0);
+	while (!nothing_to_receive(fd))
+		sched_yield();
+	put_back = t_job_put_blocked(T_THREAD, fd, 2, 1);
+	ASSERT_TRUE(!!put_back);
+	killed = t_fork(receive_into_slow_memory, &fd);
+	ASSERT_EQ(0, t_wait_senders(fd, 0));
+	behind = t_job_put_blocked(T_THREAD, fd, 3, 1);
+	ASSERT_TRUE(!!behind);
+
+	/* 3 moves into the first slot, then 2 comes back and into the second. */
+	ASSERT_EQ(0, slow_release(&self->memory));
+	EXPECT_EQ(0, t_job_end(early));
+	EXPECT_EQ(0, t_job_end(behind));
+	EXPECT_EQ(256 + SIGKILL, t_kill(killed));
+	ASSERT_EQ(0, t_wait_senders(fd, 1));
+	ASSERT_EQ(0, slow_release(&more));
+	EXPECT_EQ(0, t_job_end(late));
+	EXPECT_EQ(0, t_job_end(put_back));
+	EXPECT_TRUE(t_counters(fd, 4, 2, 2, 0));
+	ASSERT_EQ(1, t_try_get(fd, &v));
+	EXPECT_EQ(2, v);
+	ASSERT_EQ(1, t_try_get(fd, &v));
+	EXPECT_EQ(3, v);
 }
 
 HSK_TEST_MAIN

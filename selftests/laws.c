@@ -264,7 +264,7 @@ TEST(law_3_rendezvous_intervals_overlap)
 /* --- law 5: no lost wake-up --- */
 
 #define EXCHANGES	1500
-#define RESCUE_MS	8000	/* nobody may need it */
+#define RESCUE_MS	(8000 * t_slow())	/* nobody may need it */
 
 struct exchange {
 	int there, back;

@@ -27,7 +27,7 @@ static int poll_until_closed(void *p)
 {
 	struct pollfd pfd = { .fd = *(int *)p, .events = POLLRDHUP };
 
-	T_NEED_EQ(1, poll(&pfd, 1, 10000));
+	T_NEED_EQ(1, poll(&pfd, 1, 10000 * (int)t_slow()));
 	T_NEED(pfd.revents & POLLRDHUP);
 	return 0;
 }

@@ -11,15 +11,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/userfaultfd.h>
 
 #include "hsk_test.h"
 
 /* Longer than any wait that an event ends, shorter than a test's timeout. */
-#define P_PATIENCE_S	15
+#define P_PATIENCE_S	(15 * (int)t_slow())
 
 static inline int p_errno(long ret)
 {
@@ -126,6 +128,23 @@ static inline int p_wait_in_syscall(pid_t tid, long nr)
 		t_sleep_ms(1);
 	} while (t_now() < end);
 	return -ETIMEDOUT;
+}
+
+/* A page that nobody brings unasked; NULL: this kernel has none for us. */
+static inline char *p_stuck_page(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api))
+		return NULL;
+	reg.range.start = (uintptr_t)page;
+	reg.range.len = 4096;
+	*uffd = fd;
+	return ioctl(fd, UFFDIO_REGISTER, &reg) ? NULL : page;
 }
 
 /* What poll(2) says now about one descriptor, of everything it can say. */

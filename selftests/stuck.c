@@ -4,9 +4,6 @@
  * should serve and does not) can be killed, and so can everyone who deals with
  * it; nobody else waits for it, and what it had taken comes back.
  */
-#include <sys/mman.h>
-#include <linux/userfaultfd.h>
-
 #include "../kselftest_harness.h"
 #include "peer.h"
 
@@ -30,23 +27,6 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* A page that nobody brings unasked; NULL: this kernel has none for us. */
-static char *stuck_page(int *uffd)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api))
-		return NULL;
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = 4096;
-	*uffd = fd;
-	return ioctl(fd, UFFDIO_REGISTER, &reg) ? NULL : page;
-}
-
 /* Sleeps in a fault inside the system call: in it, and in no queue. */
 static int wait_stuck(pid_t pid)
 {
@@ -68,7 +48,7 @@ FIXTURE_SETUP(stuck)
 {
 	int uffd;
 
-	if (!stuck_page(&uffd))
+	if (!p_stuck_page(&uffd))
 		P_SKIP_SETUP("no userfaultfd: %s", strerror(errno));
 	self->chan = t_new(variant->capacity);
 	ASSERT_LE(0, self->chan);
@@ -87,7 +67,7 @@ static pid_t fork_stuck_receiver(int chan, int release)
 		struct stuck stuck = { .release = release };
 		pthread_t thread;
 
-		stuck.page = stuck_page(&stuck.uffd);
+		stuck.page = p_stuck_page(&stuck.uffd);
 		P_NEED(stuck.page);
 		if (release >= 0)
 			P_NEED(!pthread_create(&thread, NULL, serve, &stuck));
@@ -103,7 +83,7 @@ static pid_t fork_stuck_sender(int chan)
 
 	if (!pid) {
 		int uffd;
-		char *page = stuck_page(&uffd);
+		char *page = p_stuck_page(&uffd);
 
 		P_NEED(page);
 		_exit(t_send(chan, page, 100) != 0);
@@ -319,7 +299,7 @@ FIXTURE_SETUP(handed)
 {
 	int uffd;
 
-	if (!stuck_page(&uffd))
+	if (!p_stuck_page(&uffd))
 		P_SKIP_SETUP("no userfaultfd: %s", strerror(errno));
 	self->zero = t_open();
 	ASSERT_LE(0, self->zero);
@@ -357,7 +337,7 @@ TEST_F(handed, a_waiting_senders_deadline_ends_it_with_success)
 	int zero = self->zero;
 	char c = 0;
 
-	ASSERT_EQ(0, p_op_start(&op, zero, true, '1', -1, t_in_ms(1000)));
+	ASSERT_EQ(0, p_op_start(&op, zero, true, '1', -1, t_in_a_while()));
 	ASSERT_EQ(0, t_wait_senders(zero, 1));
 	receiver = fork_stuck_receiver(zero, -1);
 	EXPECT_EQ(0, p_op_join(&op));

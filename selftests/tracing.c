@@ -101,6 +101,7 @@ TEST_F(tracing, tells_block_wake_send_receive_and_close)
 
 	EXPECT_TRACED("hsk_block", "op=send");
 	EXPECT_TRACED("hsk_wake", "tid=");
+	EXPECT_TRACED("hsk_take", "len=8 nr_fds=0");
 	EXPECT_TRACED("hsk_send", "len=8 nr_fds=0 result=0");
 	EXPECT_TRACED("hsk_recv", "len=8 nr_fds=0 result=0");
 	EXPECT_TRACED("hsk_recv", "len=0 nr_fds=0 result=-11");
@@ -114,6 +115,43 @@ TEST_F(tracing, tells_a_receive_that_gave_its_message_back)
 	ASSERT_TRUE(!!t_job_put_blocked(T_PROCESS, self->chan, 7, 1));
 	EXPECT_EQ(-EFAULT, t_recv(self->chan, t_bad_address(), 8, NULL));
 	EXPECT_TRACED("hsk_recv", "len=8 nr_fds=0 result=-14");
+}
+
+TEST_F(tracing, tells_descriptors_in_flight_and_refused)
+{
+	int file;
+
+	if (!self->dir)
+		SKIP(return, "no tracefs with hsk events: mount it, be root");
+	file = open("/proc/self/exe", O_RDONLY);
+	ASSERT_LE(0, file);
+	EXPECT_EQ(-EAGAIN, p_try_send_fd(self->chan, file));
+	EXPECT_TRACED("hsk_launch", "nr_fds=1 result=0");
+	EXPECT_EQ(-ELOOP, p_try_send_fd(self->chan, self->chan));
+	EXPECT_TRACED("hsk_launch", "nr_fds=1 result=-40");
+	close(file);
+}
+
+TEST_F(tracing, tells_endpoints_that_come_and_go_and_what_goes_with_them)
+{
+	int box, reader;
+
+	if (!self->dir)
+		SKIP(return, "no tracefs with hsk events: mount it, be root");
+	box = t_new(2);
+	ASSERT_LE(0, box);
+	ASSERT_EQ(0, t_info(box, &self->info));
+	EXPECT_TRACED("hsk_attach", "rights=rw readers=1 writers=1");
+	reader = t_dup(box, HSK_RIGHT_READ);
+	ASSERT_LE(0, reader);
+	EXPECT_TRACED("hsk_attach", "rights=r readers=2 writers=1");
+	ASSERT_EQ(0, t_put(box, 7));
+	close(reader);
+	EXPECT_TRACED("hsk_detach", "rights=r readers=1 writers=1");
+	close(box);
+	EXPECT_TRACED("hsk_detach", "rights=rw readers=0 writers=0");
+	EXPECT_TRACED("hsk_close", "reason=-130");
+	EXPECT_TRACED("hsk_drain", "messages=1");
 }
 
 HSK_TEST_MAIN
