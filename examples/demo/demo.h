@@ -10,7 +10,8 @@
  * writing end of it over idle; the dispatcher puts a job in. With its first
  * advertisement comes the reading end of a second channel, life, on which
  * nothing is ever sent: the worker alone can write there, so its death closes
- * it, and that is how the dispatcher learns of it.
+ * it, and that is how the dispatcher learns of it. In the same way stop, which main
+ * alone can close, ends the dispatcher, and with it all others, when main dies.
  */
 #ifndef DEMO_H
 #define DEMO_H
@@ -63,7 +64,7 @@ struct news {
 HSK_TYPED(result, struct result)
 HSK_TYPED(news, struct news)
 
-enum channel { JOBS, IDLE, RESULTS, NEWS, NR_CHANNELS };
+enum channel { JOBS, IDLE, RESULTS, NEWS, STOP, NR_CHANNELS };
 
 struct sums;
 

@@ -87,14 +87,15 @@ static void start_all(const struct demo *demo)
 
 	if (!start(demo, 0, BIT(JOBS)))
 		exit(producer(demo));
-	if (!start(demo, BIT(JOBS) | BIT(IDLE), BIT(RESULTS) | BIT(NEWS)))
+	if (!start(demo, BIT(JOBS) | BIT(IDLE) | BIT(STOP),
+		   BIT(RESULTS) | BIT(NEWS)))
 		exit(dispatcher(demo));
 	if (!start(demo, BIT(RESULTS), 0))
 		exit(collector(demo));
 	for (i = 1; i <= demo->workers; i++)
 		if (!start(demo, 0, BIT(IDLE) | BIT(RESULTS)))
 			exit(worker(demo, i));
-	keep_only(demo, BIT(NEWS), 0);
+	keep_only(demo, BIT(NEWS), BIT(STOP));
 }
 
 static int wait_all(pid_t victim)

@@ -27,29 +27,20 @@ static struct member *find(struct pool *pool, pid_t pid)
 }
 
 /* A member is known by its process id: the kernel says it, not the worker. */
-void pool_take_advert(struct pool *pool)
+void pool_take_advert(struct pool *pool, const struct hsk_case *got,
+		      const struct advert *advert, const int fds[2])
 {
-	struct hsk_message msg;
-	struct advert advert;
 	struct member *member;
-	int fds[2], ret;
 
-	ret = hsk_try_recv_fds(pool->demo->rx[IDLE], &advert, sizeof(advert),
-			       fds, 2, &msg);
-	if (ret == -EAGAIN)
-		return;		/* a sender was there at the poll and has gone */
-	if (ret == 0 && !pool->alive)
-		die("no worker is left", msg.reason);
-	if (ret < 0)
-		die("idle", ret);
-	if (ret == 0)
-		return;
-	member = find(pool, msg.pid);
+	if (got->result < 0)
+		die("idle", got->result);
+	if (got->result == 0)
+		die("no worker is left", got->msg.reason);
+	member = find(pool, got->msg.pid);
 	if (!member) {
 		member = &pool->member[pool->members++];
-		*member = (struct member){ .number = advert.worker,
-			.pid = msg.pid, .life = fds[1] };
-		pool->alive++;
+		*member = (struct member){ .number = advert->worker,
+			.pid = got->msg.pid, .life = fds[1] };
 	} else if (member->busy) {
 		member->busy = false;
 		close(member->task.file);
@@ -57,16 +48,11 @@ void pool_take_advert(struct pool *pool)
 	member->inbox = fds[0];
 }
 
-void pool_bury(struct pool *pool, struct member *member)
+void pool_bury(struct pool *pool, struct member *member, int reason)
 {
-	struct hsk_message msg;
-
-	if (hsk_try_recv(member->life, NULL, 0, &msg) != 0)
-		return;
-	pool_tell(pool, NEWS_DEATH, member, msg.reason);
+	pool_tell(pool, NEWS_DEATH, member, reason);
 	close(member->life);
 	member->life = -1;
-	pool->alive--;
 	if (member->inbox >= 0)
 		close(member->inbox);
 	member->inbox = -1;

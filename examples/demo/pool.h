@@ -28,7 +28,6 @@ struct pool {
 	const struct demo *demo;
 	struct member member[MAX_WORKERS];
 	unsigned int members;
-	unsigned int alive;
 	unsigned int given;
 	struct task orphan[MAX_WORKERS];	/* of workers that died */
 	unsigned int orphans;
@@ -36,9 +35,10 @@ struct pool {
 };
 
 /* A worker has advertised: it is idle, and what it had is done. */
-void pool_take_advert(struct pool *pool);
-/* A worker's life channel has an event: if it is closed, the worker is dead. */
-void pool_bury(struct pool *pool, struct member *member);
+void pool_take_advert(struct pool *pool, const struct hsk_case *got,
+		      const struct advert *advert, const int fds[2]);
+/* A worker's life channel is closed, so that it is dead. */
+void pool_bury(struct pool *pool, struct member *member, int reason);
 /* Who has the most to do now; NULL if all are idle. */
 const struct member *pool_busiest(const struct pool *pool);
 void pool_tell(const struct pool *pool, enum news_kind kind,
