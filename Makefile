@@ -26,8 +26,8 @@ MANPAGES = $(wildcard Documentation/man/*.[1-8])
 
 export BUILD V
 
-.PHONY: all module vm-module libhsk tools examples demo check bench shell \
-	deps install uninstall clean help
+.PHONY: all module vm-module libhsk tools examples demo check check-full \
+	coverage fuzz mutate bench shell deps install uninstall clean help
 
 all: libhsk tools module
 
@@ -36,6 +36,11 @@ help:
 	@echo '  make demo       install what is missing, build, boot, run the demo;'
 	@echo '                  DEMO_DIR=directory to checksum (default $(DEMO_DIR))'
 	@echo '  make check      the same for all tests; T="channel poll" runs only these'
+	@echo '  make check-full everything: many kernels, a debug kernel, faults, kills,'
+	@echo '                  fuzzing ...; T="fuzz kills" runs only these suites'
+	@echo '  make coverage   what the tests reach of the module, by file'
+	@echo '  make fuzz       T=seconds (default 60)'
+	@echo '  make mutate     do the tests notice small faults? About an hour'
 	@echo '  make shell      a shell in the machine with the module loaded'
 	@echo '  make bench      measure, in the machine'
 	@echo
@@ -90,6 +95,24 @@ demo:
 check:
 	$(Q)tools/deps check
 	+$(Q)tools/check $(T)
+
+check-full:
+	$(Q)tools/deps full
+	+$(Q)env -u T tools/check-full $(T)
+
+coverage:
+	$(Q)tools/deps full
+	+$(Q)tools/check-full coverage
+
+fuzz:
+	$(Q)tools/deps full
+	$(Q)T=$(or $(T),60) tools/check-full fuzz
+
+mutate:
+	$(Q)tools/deps full
+	+$(Q)tools/check --build
+	$(Q)proving/mutation/mutate --second debug --second kcsan \
+		--report Documentation/mutation.rst
 
 bench:
 	$(Q)tools/deps demo

@@ -393,7 +393,9 @@ static void ask_debug_kernel(void)
 	char line[256];
 	int on;
 
-	if (write_file("/sys/kernel/debug/kmemleak", "scan")) {
+	if (!access("/sys/kernel/debug/kmemleak", F_OK)) {
+		if (!write_file("/sys/kernel/debug/kmemleak", "scan"))
+			say("fail kmemleak has switched itself off\n");
 		/* Young objects are reported by the second scan only. */
 		sleep_msec(6000);
 		write_file("/sys/kernel/debug/kmemleak", "scan");
@@ -433,6 +435,34 @@ static void send_log(void)
 	close(fd);
 }
 
+/* The first line of a file; left as it is if there is none. */
+static void read_line(const char *path, char *line, size_t room)
+{
+	FILE *f = fopen(path, "re");
+
+	if (f && !fgets(line, room, f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+}
+
+/*
+ * An emulated processor is not free of faults: a kernel that has complained before
+ * anything was asked of it is not fit to judge what comes. With the boot argument
+ * vm.unfit none is, so that this can be tried.
+ */
+static bool kernel_is_fit(void)
+{
+	const long bad_page = 1 << 5, die = 1 << 7, warn = 1 << 9, lockup = 1 << 14;
+	char line[4096] = "";
+	long tainted;
+
+	read_line("/proc/sys/kernel/tainted", line, sizeof(line));
+	tainted = strtol(line, NULL, 10);
+	read_line("/proc/cmdline", line, sizeof(line));
+	return !(tainted & (bad_page | die | warn | lockup)) && !strstr(line, "vm.unfit");
+}
+
 int main(void)
 {
 	static char term[64];
@@ -454,6 +484,11 @@ int main(void)
 	tty = open_port(PORT_COMMAND, config.interactive);
 	if (proof_fd < 0 || tty < 0) {
 		say("vm: the serial ports are missing\n");
+		power_off();
+	}
+	if (!kernel_is_fit()) {
+		send_log();
+		say("unfit\n");
 		power_off();
 	}
 	catch_shutdown();

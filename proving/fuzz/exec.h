@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Running a program: step by step, each compared with the model.
+ *
+ * After each step the coordinator waits until every operation that the model says
+ * has ended has ended, and looks at what it yielded; looks at the state of each
+ * channel that the step has changed, from outside, until it is the model's; and sees
+ * that no other operation has ended. All waits are bounded. The last is bounded
+ * from below by the time the others took, and a late end is found by a later step.
+ */
+#ifndef FUZZ_EXEC_H
+#define FUZZ_EXEC_H
+
+#include "model.h"
+
+struct failure {
+	bool failed;
+	int step;		/* where it showed */
+	char text[1024];
+};
+
+extern struct failure failure;
+extern uint64_t steps_run;
+
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void exec_begin(void);
+void exec_program(struct program *program, struct random *repair);
+
+/* build.c: what a step is in system calls. */
+void build_calls(int w, const struct step *step);
+const uint8_t *build_saved_args(int w);
+long build_fd_flags(int w, int fd);
+void build_bytes(uint8_t *to, uint32_t id, uint32_t len);
+int pack_watch(const struct file *file, int fd, uint64_t *data);
+
+#define SENTINEL 0x5a
+/* The first four bytes are the message's number times one, and the number back. */
+#define BYTES_FACTOR	2654435761U
+#define BYTES_INVERSE	0xe8b2f51U
+
+/* check.c: is it what the model says? */
+void check_outcome(int w);
+void check_channels(bool all);
+int check_borrow(int w, int fd);
+void check_begin(void);
+void check_spawned(int w);
+
+/* race.c */
+void race_run(const struct step *steps, int nr);
+
+#endif /* FUZZ_EXEC_H */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Model: what the module must do, as a program that does one thing at a time.
+ *
+ * It is written from the user contract and not from the module. It knows of every
+ * worker's descriptors, of the open files behind them, of the channels, the
+ * messages and what is inside them, and of each operation that waits. For each
+ * step it says at once how it must end, and which waiting operations must end with
+ * it and how: return value, errno, whose message, what is polled.
+ *
+ * It need not know of anything that is under way, since the fuzzer begins the
+ * next step only when all has happened that the model says must have happened.
+ * There is one exception. A task that polls may or may not see a state that
+ * lasted only within a step: what it may report is collected, see struct pending.
+ */
+#ifndef FUZZ_MODEL_H
+#define FUZZ_MODEL_H
+
+#include <sys/types.h>
+
+#include "program.h"
+
+#define MAX_CARRIED	3
+#define MAX_BUFFERED	(MAX_STEPS + 1)
+#define MAX_WATCHES	8
+#define MAX_CHANS	(2 * MAX_STEPS)
+#define FD_LIMIT	1024
+
+#define RIGHT_READ	1U
+#define RIGHT_WRITE	2U
+
+struct chan;
+struct file;
+
+enum file_kind { FILE_ENDPOINT, FILE_CARRIABLE, FILE_OTHER, FILE_EPOLL };
+
+/* One descriptor in an epoll set. */
+struct watch {
+	struct file *file;
+	int fd;			/* the number it was added by */
+	uint32_t events;
+	uint8_t how;		/* WATCH_* */
+	bool disabled;		/* ONESHOT that has fired */
+	uint32_t was;		/* ready after the last step */
+	bool due;		/* something new since it was last reported */
+};
+
+/* An open file description. */
+struct file {
+	enum file_kind kind;
+	int refs;
+	struct chan *chan;
+	unsigned int rights;
+	bool nonblock;
+	bool from_open;		/* by open(2), so /proc/self/fd opens it again */
+	uid_t uid;
+	gid_t gid;
+	struct watch watch[MAX_WATCHES];
+	int nr_watches;
+};
+
+struct message {
+	uint32_t id;		/* what its bytes are made from */
+	uint32_t len;
+	int nr;
+	struct file *carried[MAX_CARRIED];
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct chan {
+	bool live;
+	bool dirty;		/* changed by this step */
+	uint64_t id;		/* 0: not seen yet */
+	uint32_t cap;
+	bool closed;
+	int reason;
+	unsigned int readers, writers;
+	uint64_t sent, received, drained;
+	struct message *buffer[MAX_BUFFERED];
+	unsigned int nr_buffer;
+	int senders[NR_WORKERS], receivers[NR_WORKERS];
+	unsigned int nr_senders, nr_receivers;
+	uint32_t seen[4];	/* polled within this step, by rights */
+};
+
+enum pending_state { IDLE, BLOCKED, DONE };
+enum outcome { OUT_ERROR, OUT_VALUE, OUT_MESSAGE, OUT_CLOSED, OUT_POLL, OUT_EPOLL };
+
+struct new_fd {
+	int fd;
+	bool surplus;		/* no slot was free: close it */
+	bool cloexec;
+};
+
+/* The operation of one worker, and how it ends. */
+struct pending {
+	enum pending_state state;
+	struct step step;
+	struct file *file;
+	uint32_t msg_id;
+	struct message *msg;	/* SEND: until it is sent; RECV: what was received */
+	bool exact;		/* poll: ends at once and reports all of allowed */
+	uint32_t allowed;	/* poll: what it may report */
+	bool interrupted;	/* a signal may have ended it instead */
+
+	enum outcome outcome;
+	int err;
+	long value;
+	int reason;
+	uint32_t need_len, need_fds;
+	struct new_fd fds[MAX_CARRIED];
+	int nr_fds;
+};
+
+struct slot {
+	struct file *file;
+	int fd;
+	bool fresh;		/* not looked at yet */
+};
+
+struct worker_model {
+	bool live;
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	int fd_limit;
+	struct slot slot[NR_SLOTS];
+	struct pending pending;
+};
+
+struct model {
+	struct worker_model worker[NR_WORKERS];
+	struct chan chan[MAX_CHANS];
+	uint32_t limit[NR_LIMITS];
+	int first_fd;		/* the numbers below are the fuzzer's own */
+	uint32_t next_msg;
+};
+
+extern struct model model;
+
+void model_begin(int first_fd);
+void model_start(int w, const struct step *step);
+void model_end_step(void);
+
+void model_fork(int from, int to, pid_t pid);
+void model_kill(int w);
+void model_signal(int w, int signal);
+void model_close_all(int w);
+
+struct file *model_file(int w, unsigned int slot);
+int model_fd(int w, unsigned int slot);
+int model_lowest_fd(int w, int nth);
+int model_room(int w, int room);
+
+uint32_t model_poll(const struct file *file);
+uint32_t watch_ready(const struct watch *watch);
+bool watch_must(const struct watch *watch);
+void model_watch_reported(struct watch *watch);
+void message_free(struct message *msg);
+
+uint32_t carried_count(const struct step *step);
+size_t straddle_len(const struct step *step);
+size_t straddle_fds(const struct step *step);
+uint32_t cap_value(unsigned int cap);
+
+#endif /* FUZZ_MODEL_H */

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "parts.h"
+
+static const char * const place_words[] = {
+	"nowhere", "buffered", "taken from the buffer", "sender waits",
+	"lent by a waiting sender", "handed over",
+};
+
+static const char * const stage_words[] = {
+	"idle", "has had no effect yet", "waits", "copies", "has happened", "counted down",
+	"closed",
+};
+
+void config_describe(const struct view *v, const struct config *c, FILE *to)
+{
+	struct snapshot is;
+	int i;
+
+	look(c, &is);
+	fprintf(to, "#   ");
+	if (c->closed)
+		fprintf(to, "closed %d", c->reason);
+	else
+		fprintf(to, "open");
+	fprintf(to, ", sent %d received %d buffered %d drained %d, readers %d writers %d; line:",
+		is.sent, is.received, is.buffered, is.drained, is.readers, is.writers);
+	for (i = 0; i < c->nr_line; i++)
+		fprintf(to, " %d (%s)", v->h->ops[c->line[i]].arg, place_words[c->place[i]]);
+	fprintf(to, c->nr_line ? "; waiting to receive:" : " empty; waiting to receive:");
+	for (i = 0; i < c->nr_queue; i++)
+		fprintf(to, " a%d", c->queue[i]);
+	fprintf(to, c->nr_queue ? "\n" : " nobody\n");
+	for (i = 0; i < v->h->nr_actors; i++) {
+		if (!v->active[i])
+			continue;
+		fprintf(to, "#     %s", stage_words[c->stage[i]]);
+		if (c->stage[i] == COPYING)
+			fprintf(to, " %d", v->h->ops[c->held[i]].arg);
+		fprintf(to, ": ");
+		op_print(v->active[i], to);
+	}
+}

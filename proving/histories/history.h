@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A history: what several actors did to a few channels, and when. An actor is a
+ * thread of some process; it does one operation at a time. The text form has a
+ * line for each fact and each operation, words separated by blanks:
+ *
+ *	history SEED
+ *	channel 0 capacity 2
+ *	actor 0 process 0		actor 0 belongs to process 0
+ *	endpoint 0 0 rw			process 0 has an endpoint of channel 0 from the start
+ *	1:900 4:2500 a0 c0 send 101 = ok
+ *	2:1000 - a1 c0 recv dontwait = ?
+ *	end
+ *
+ * An operation begins with the stamps of its start and its end. A stamp is a
+ * number of a count that all processes share: it is drawn before the operation
+ * starts, or after it has ended, so what ends at a lower stamp than another
+ * starts at did end before that started. After the colon there may be the time
+ * (CLOCK_MONOTONIC, nanoseconds since some moment), read after the stamp was
+ * drawn. An end of "-" with the result "?" is an operation whose end nobody saw,
+ * because its process was killed.
+ *
+ * The operations, the words that may follow them, and their results besides the
+ * names of errnos:
+ *
+ *	send VALUE, write VALUE		dontwait, deadline NS, bad, noright; ok
+ *	recv, read			dontwait, deadline NS, bad, small, slow, noright;
+ *					VALUE, closed REASON (read: closed)
+ *	close REASON			noright; ok
+ *	release RIGHTS			close(2) of an endpoint; ok
+ *	dup RIGHTS			a new endpoint; noright; ok
+ *	info				COUNTERS, see below
+ *	signal aN, kill pN		of no channel; ok
+ *
+ * bad: its buffer can't be accessed; small: it has no room for any message; slow: its
+ * buffer can only be accessed after a while; noright: it used an endpoint that lacks the
+ * right. A kill ends when the process is reaped.
+ * COUNTERS: "sent 2 received 1 buffered 1 drained 0 senders 0 receivers 0 readers 2
+ * writers 2 open", or "closed REASON" in place of "open".
+ */
+#ifndef HISTORIES_HISTORY_H
+#define HISTORIES_HISTORY_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define MAX_CHANS	2
+#define MAX_ACTORS	8
+#define MAX_PROCS	8
+#define MAX_OPS		160
+
+#define NO_STAMP	(-1L)
+#define NO_TIME		(-1LL)
+
+#define RIGHT_R		1
+#define RIGHT_W		2
+
+/* Results that are no errno. */
+#define RES_OK		0
+#define RES_CLOSED	10001
+#define RES_UNKNOWN	10002
+
+/* The reason of a close that read(2) can't tell. */
+#define REASON_UNTOLD	99999
+
+enum verb { SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL };
+
+enum {
+	BY_RW		= 1 << 0,	/* read(2) or write(2) */
+	DONTWAIT	= 1 << 1,
+	DEADLINE	= 1 << 2,
+	BAD		= 1 << 3,
+	SMALL		= 1 << 4,
+	NORIGHT		= 1 << 5,
+	SLOW		= 1 << 6,
+};
+
+struct snapshot {
+	int sent, received, buffered, drained;
+	int senders, receivers, readers, writers;
+	int closed, reason;
+};
+
+struct op {
+	enum verb verb;
+	unsigned int flags;
+	int actor;
+	int chan;			/* -1: of none */
+	long start, end;		/* stamps; end may be NO_STAMP */
+	long long start_ns, end_ns;	/* or NO_TIME */
+	long long deadline;
+	int arg;			/* value, reason, rights, actor or process */
+	int result;			/* RES_* or errno */
+	int got;			/* what was received: value or reason */
+	struct snapshot info;
+};
+
+struct history {
+	unsigned long long seed;
+	int nr_chans, nr_actors, nr_procs, nr_ops;
+	int capacity[MAX_CHANS];
+	int process[MAX_ACTORS];
+	/* How many endpoints each process has at the start, by rights. */
+	unsigned char endpoints[MAX_CHANS][MAX_PROCS][4];
+	struct op ops[MAX_OPS];
+};
+
+/* Reads up to and with "end". 1, 0 at the end of the file, -1 with a complaint. */
+int history_read(struct history *h, FILE *from);
+/* One line of it; false: not understood. */
+bool history_add_line(struct history *h, const char *line);
+void history_init(struct history *h);
+
+void op_print(const struct op *op, FILE *to);
+void history_print(const struct history *h, FILE *to);
+
+#endif /* HISTORIES_HISTORY_H */

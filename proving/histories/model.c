@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "parts.h"
+
+/* --- the first step of each operation ------------------------------------------------------ */
+
+static void begin_send(struct step *s, int actor)
+{
+	const struct op *op = s->v->active[actor];
+	struct config *c = &s->c;
+	int receiver;
+
+	if (op->flags & BAD) {
+		end_op(s, actor, EFAULT);
+		return;
+	}
+	if (c->closed) {
+		end_op(s, actor, EPIPE);
+		return;
+	}
+	while (c->nr_queue) {
+		receiver = c->queue[0];
+		remove_from_queue(c, 0);
+		if (s->v->active[receiver]->flags & SMALL) {
+			end_op(s, receiver, EMSGSIZE);
+			continue;
+		}
+		add_to_line(s, actor, HANDED);
+		c->sent++;
+		begin_copy(s, receiver, op_index(s->v, actor));
+		end_op(s, actor, RES_OK);
+		return;
+	}
+	if (has_slot(s)) {
+		add_to_line(s, actor, BUFFERED);
+		c->sent++;
+		end_op(s, actor, RES_OK);
+	} else if (op->flags & DONTWAIT) {
+		end_op(s, actor, EAGAIN);
+	} else {
+		add_to_line(s, actor, WAITING);
+		c->stage[actor] = BLOCKED;
+	}
+}
+
+static void begin_recv(struct step *s, int actor)
+{
+	struct config *c = &s->c;
+	int i = first_at_hand(c);
+
+	if (i >= 0) {
+		take(s, actor, i);
+	} else if (c->closed && !c->nr_line) {
+		end_closed(s, actor);
+	} else if (s->v->active[actor]->flags & DONTWAIT) {
+		end_op(s, actor, EAGAIN);
+	} else {
+		c->queue[c->nr_queue++] = actor;
+		c->stage[actor] = BLOCKED;
+	}
+}
+
+static void begin_close(struct step *s, int actor)
+{
+	if (s->c.closed) {
+		end_op(s, actor, EPIPE);
+		return;
+	}
+	end_op(s, actor, RES_OK);
+	shut(s, s->v->active[actor]->arg);
+}
+
+static void begin_info(struct step *s, int actor)
+{
+	const struct op *op = s->v->active[actor];
+	struct snapshot is;
+
+	look(&s->c, &is);
+	end_op(s, actor, RES_OK);
+	if (op->result == RES_OK && memcmp(&is, &op->info, sizeof(is)))
+		s->dead = true;
+}
+
+/* --- endpoints go ------------------------------------------------------------------------ */
+
+static void count_down(struct step *s, int actor, int process, int rights)
+{
+	struct config *c = &s->c;
+	int ended = 0;
+
+	if (!c->endpoints[process][rights]) {
+		s->dead = true;
+		return;
+	}
+	c->endpoints[process][rights]--;
+	if (rights & RIGHT_R && !count_rights(c, RIGHT_R))
+		ended |= RIGHT_R;
+	if (rights & RIGHT_W && !count_rights(c, RIGHT_W))
+		ended |= RIGHT_W;
+	c->held[actor] = ended;
+	c->stage[actor] = COUNTED;
+}
+
+static void drain(struct config *c)
+{
+	int i;
+
+	for (i = c->nr_line - 1; i >= 0; i--) {
+		if (c->place[i] != BUFFERED)
+			continue;
+		c->drained++;
+		remove_from_line(c, i);
+	}
+}
+
+/* One endpoint's further steps; true while there are any. */
+static bool go_on_releasing(struct step *s, int actor)
+{
+	struct config *c = &s->c;
+
+	if (c->stage[actor] == COUNTED && c->held[actor]) {
+		shut(s, c->held[actor] & RIGHT_W ? -EOWNERDEAD : -EPIPE);
+		c->stage[actor] = SHUT;
+		return true;
+	}
+	if (c->stage[actor] == SHUT && c->held[actor] & RIGHT_R) {
+		drain(c);
+		c->held[actor] = 0;
+		return true;
+	}
+	return false;
+}
+
+/* Of a process that dies, nothing runs any more. */
+static bool all_ended(const struct view *v, const struct config *c, int process)
+{
+	int a;
+
+	for (a = 0; a < v->h->nr_actors; a++)
+		if (v->h->process[a] == process && c->stage[a] != IDLE &&
+		    c->stage[a] != BEGUN && c->stage[a] != ENDED)
+			return false;
+	return true;
+}
+
+static void forget_actors(struct step *s, int process)
+{
+	int a;
+
+	for (a = 0; a < s->v->h->nr_actors; a++)
+		if (s->v->h->process[a] == process)
+			s->c.stage[a] = IDLE;
+}
+
+/* --- all steps of an operation ------------------------------------------------------------- */
+
+struct sink {
+	void (*found)(const struct config *to, void *arg);
+	void *arg;
+};
+
+static void step_begin(struct step *s, const struct view *v, const struct config *from)
+{
+	s->v = v;
+	s->c = *from;
+	s->dead = false;
+}
+
+static void step_end(struct step *s, const struct sink *sink)
+{
+	if (!s->dead)
+		sink->found(&s->c, sink->arg);
+}
+
+static void step_first(struct step *s, int actor)
+{
+	const struct op *op = s->v->active[actor];
+	int process = s->v->h->process[actor];
+
+	if (op->flags & NORIGHT) {
+		end_op(s, actor, op->verb == DUP ? EPERM : EBADF);
+		return;
+	}
+	switch (op->verb) {
+	case SEND:
+		begin_send(s, actor);
+		break;
+	case RECV:
+		begin_recv(s, actor);
+		break;
+	case CLOSE:
+		begin_close(s, actor);
+		break;
+	case RELEASE:
+		count_down(s, actor, process, op->arg);
+		break;
+	case DUP:
+		s->c.endpoints[process][op->arg]++;
+		end_op(s, actor, RES_OK);
+		break;
+	case INFO:
+		begin_info(s, actor);
+		break;
+	default:
+		end_op(s, actor, RES_OK);
+		break;
+	}
+}
+
+/* Something that ends a wait has come: a signal, the deadline, a kill. */
+static bool may_give_up(const struct view *v, int actor, int with)
+{
+	const struct op *op = v->active[actor];
+	bool late = op->flags & DEADLINE && (v->now == NO_TIME || v->now >= op->deadline);
+
+	switch (with) {
+	case EINTR:
+		return v->signals[actor] > 0;
+	case ETIMEDOUT:
+		return late;
+	default:
+		return late || v->signals[actor] > 0 || is_killed(v, actor);
+	}
+}
+
+static void give_up(const struct view *v, const struct config *from, int actor,
+		    const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	struct step s;
+	int i;
+
+	if (!may_give_up(v, actor, op->result))
+		return;
+	step_begin(&s, v, from);
+	if (op->verb == SEND) {
+		i = find_in_line(from, op_index(v, actor));
+		if (from->place[i] == LENT) {
+			s.c.place[i] = HANDED;
+			end_op(&s, actor, RES_OK);
+			step_end(&s, sink);
+			return;
+		}
+		remove_from_line(&s.c, i);
+	} else {
+		for (i = 0; from->queue[i] != actor; i++)
+			;
+		remove_from_queue(&s.c, i);
+	}
+	end_op(&s, actor, op->result == ETIMEDOUT ? ETIMEDOUT : EINTR);
+	step_end(&s, sink);
+}
+
+static void copy_done(const struct view *v, const struct config *from, int actor,
+		      const struct sink *sink)
+{
+	int i = find_in_line(from, from->held[actor]);
+	bool lent = from->place[i] == LENT;
+	struct step s;
+
+	step_begin(&s, v, from);
+	if (lent)
+		end_op(&s, sender_of(&s, i), RES_OK);
+	remove_from_line(&s.c, i);
+	s.c.received++;
+	end_op(&s, actor, RES_OK);
+	settle(&s);
+	step_end(&s, sink);
+}
+
+static void copy_failed(const struct view *v, const struct config *from, int actor, int err,
+			const struct sink *sink)
+{
+	int i = find_in_line(from, from->held[actor]);
+	struct step s;
+
+	step_begin(&s, v, from);
+	if (from->place[i] == LENT) {
+		s.c.place[i] = WAITING;
+		s.c.sent--;
+	} else {
+		s.c.place[i] = BUFFERED;
+	}
+	end_op(&s, actor, err);
+	settle(&s);
+	step_end(&s, sink);
+}
+
+static void end_copy(const struct view *v, const struct config *from, int actor,
+		     const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+
+	if (op->flags & BAD)
+		copy_failed(v, from, actor, EFAULT, sink);
+	else
+		copy_done(v, from, actor, sink);
+	if (op->result == RES_UNKNOWN && is_killed(v, actor))
+		copy_failed(v, from, actor, EINTR, sink);
+}
+
+static void go_on_dying(const struct view *v, const struct config *from, int actor,
+			const struct sink *sink)
+{
+	int process = v->active[actor]->arg, rights;
+	bool any = false;
+	struct step s;
+
+	if (!all_ended(v, from, process))
+		return;
+	step_begin(&s, v, from);
+	forget_actors(&s, process);
+	if (go_on_releasing(&s, actor)) {
+		step_end(&s, sink);
+		return;
+	}
+	for (rights = 1; rights < 4; rights++) {
+		if (!from->endpoints[process][rights])
+			continue;
+		any = true;
+		step_begin(&s, v, from);
+		forget_actors(&s, process);
+		count_down(&s, actor, process, rights);
+		step_end(&s, sink);
+	}
+	if (!any) {
+		end_op(&s, actor, RES_OK);
+		step_end(&s, sink);
+	}
+}
+
+void config_steps(const struct view *v, const struct config *from, int actor,
+		  void (*found)(const struct config *to, void *arg), void *arg)
+{
+	const struct op *op = v->active[actor];
+	const struct sink sink = { found, arg };
+	struct step s;
+
+	if (op->verb == KILL && from->stage[actor] != ENDED && from->stage[actor] != IDLE) {
+		go_on_dying(v, from, actor, &sink);
+		return;
+	}
+	switch (from->stage[actor]) {
+	case BEGUN:
+		step_begin(&s, v, from);
+		step_first(&s, actor);
+		/* A sender that came first and a receiver that came later, or so. */
+		settle(&s);
+		step_end(&s, &sink);
+		break;
+	case BLOCKED:
+		give_up(v, from, actor, &sink);
+		break;
+	case COPYING:
+		end_copy(v, from, actor, &sink);
+		break;
+	case COUNTED:
+	case SHUT:
+		step_begin(&s, v, from);
+		if (!go_on_releasing(&s, actor))
+			end_op(&s, actor, RES_OK);
+		step_end(&s, &sink);
+		break;
+	default:
+		break;
+	}
+}

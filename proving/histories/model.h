@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a channel may do: the specification that histories are judged by. It is a
+ * reading of the user's contract (uapi/linux/hsk.h and the semantics in
+ * Documentation), as an automaton whose steps each happen at one instant. An
+ * operation takes its steps one after the other between its start and its end.
+ *
+ * State. A channel has one line of messages, in the order in which they were
+ * offered. Each is in one of five places:
+ *
+ *	BUFFERED	in a slot of the buffer
+ *	TAKEN		from there, by a receiver that copies it; the slot stays taken
+ *	WAITING		its sender waits
+ *	LENT		taken by a receiver while its sender waits
+ *	HANDED		with a receiver that copies it, and no sender waits for it
+ *
+ * There is a queue of waiting receivers, in the order in which they came; a
+ * channel is open or closed with a reason; each process has so many endpoints of
+ * each kind; there are counts of messages sent, received and drained. "At hand" is
+ * the first in line that is BUFFERED or WAITING. BUFFERED and TAKEN use slots.
+ *
+ * Steps of an operation:
+ *
+ * SEND, write.	A bad buffer: EFAULT. Closed: EPIPE. Else the first waiting
+ *	receiver gets the message (HANDED); one without room for it ends with EMSGSIZE
+ *	and the next is asked. Else it goes into a free slot. In these two cases the
+ *	send has succeeded. Else EAGAIN with DONTWAIT, or it joins the line WAITING.
+ * RECV, read.	Nothing at hand: on a channel that is closed and without a message
+ *	in any place, CLOSED with the reason; else EAGAIN with DONTWAIT, or it joins the
+ *	queue. Something at hand and no room: EMSGSIZE. Else it begins to copy it
+ *	(BUFFERED becomes TAKEN, WAITING becomes LENT), and a second step ends that:
+ *	it got it, which takes it out of the line and ends a sender that has lent it, with
+ *	success; or, with a bad buffer or killed, it is back in its place in the line:
+ *	TAKEN and HANDED become BUFFERED, LENT becomes WAITING.
+ * Giving up.	Who waits may do so by its deadline when that has passed, by a signal
+ *	that was sent to it, or killed: it leaves, and has had no effect. A sender whose
+ *	message is LENT ends with success instead, and the message is HANDED.
+ * CLOSE.	Closed: EPIPE. Else the channel is closed. Those WAITING leave and end with
+ *	EPIPE; those LENT become HANDED, and their senders end with success.
+ * release (close(2)), and the death of a process for each of its endpoints: the
+ *	count of endpoints falls; then, if none with that right is left, the channel closes,
+ *	with -EOWNERDEAD for want of writers, else -EPIPE; then, for want of readers,
+ *	all that is BUFFERED is drained.
+ * DUP.		One endpoint more. A right that the endpoint lacks: EPERM.
+ * INFO.	Shows counts and state as they are at that instant. sent counts what has
+ *	left the state of WAITING (and not come back), buffered what is in line but not
+ *	WAITING.
+ * Without the right to do it, an operation is EBADF and nothing more.
+ *
+ * After each of these steps, at the same instant, until nothing more is possible:
+ * the first waiting receiver gets what is at hand, or is told CLOSED as above; while
+ * a slot is free on an open channel, the first WAITING becomes BUFFERED and its send
+ * has succeeded.
+ *
+ * From this follow the laws: conservation, one FIFO, service in the order of arrival,
+ * the overlap of rendezvous (only a sender's step meets a waiting receiver, or a receiver's
+ * step a waiting sender), close reaches all, failure has no effect, death is a close.
+ */
+#ifndef HISTORIES_MODEL_H
+#define HISTORIES_MODEL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "history.h"
+
+#define MAX_LINE	32
+
+enum place { NOWHERE, BUFFERED, TAKEN, WAITING, LENT, HANDED };
+
+/* Where an actor's operation is. The last four belong to releases. */
+enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT };
+
+/* One possible state of the channel and of the operations under way. No padding. */
+struct config {
+	unsigned char nr_line;
+	unsigned char nr_queue;
+	unsigned char closed;
+	unsigned char sent, received, drained;
+	unsigned char line[MAX_LINE];	/* operations that sent */
+	unsigned char place[MAX_LINE];
+	unsigned char queue[MAX_ACTORS];
+	unsigned char stage[MAX_ACTORS];
+	/* COPYING: the operation that sent it. COUNTED, SHUT: rights that ended. */
+	unsigned char held[MAX_ACTORS];
+	unsigned char endpoints[MAX_PROCS][4];
+	unsigned char unused[2];	/* in place of padding: states are compared as bytes */
+	int reason;
+};
+
+_Static_assert(sizeof(struct config) == 3 * MAX_ACTORS + 2 * MAX_LINE + 4 * MAX_PROCS + 12,
+	       "there is padding in struct config");
+
+/* What the search knows at a point of the history, the same for all configs. */
+struct view {
+	const struct history *h;
+	int chan;
+	const struct op *active[MAX_ACTORS];	/* NULL: none under way */
+	int signals[MAX_ACTORS];		/* sent to it, not yet used up */
+	bool dying[MAX_PROCS];
+	long long now;				/* not later than this; NO_TIME: not known */
+};
+
+void config_init(struct config *c, const struct history *h, int chan);
+
+/*
+ * All that @actor's operation may do next in @from: calls @found with each config
+ * that results and fits what was recorded.
+ */
+void config_steps(const struct view *v, const struct config *from, int actor,
+		  void (*found)(const struct config *to, void *arg), void *arg);
+
+/* In words, for people. */
+void config_describe(const struct view *v, const struct config *c, FILE *to);
+
+#endif /* HISTORIES_MODEL_H */
