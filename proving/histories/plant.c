@@ -351,11 +351,13 @@ static void spread(struct history *h)
 
 static void judge(const struct history *planted, size_t rule, int op, struct plants *plants)
 {
-	if (history_check(planted, NULL) == REJECTED) {
+	enum verdict verdict = history_check(planted, NULL);
+
+	if (verdict == REJECTED)
 		plants->rejected[rule]++;
-		return;
-	}
-	if (!plants->accepted++) {
+	else if (verdict == UNDECIDED)
+		plants->undecided++;
+	else if (!plants->accepted++) {
 		printf("# not rejected, though there is a fault (%s) in:\n# ", rules[rule].name);
 		op_print(&planted->ops[op], stdout);
 		history_print(planted, stdout);
@@ -387,5 +389,6 @@ void plants_report(const struct plants *plants)
 		printf("# planted %s: %lu rejected\n", rules[rule].name, plants->rejected[rule]);
 		sum += plants->rejected[rule];
 	}
-	printf("# %lu planted faults rejected, %lu not\n", sum, plants->accepted);
+	printf("# %lu planted faults rejected, %lu undecided, %lu accepted\n", sum,
+	       plants->undecided, plants->accepted);
 }

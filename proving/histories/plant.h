@@ -13,6 +13,7 @@
 
 struct plants {
 	unsigned long rejected[MAX_RULES];	/* by rule */
+	unsigned long undecided;		/* more states than the search keeps */
 	unsigned long accepted;			/* all: must stay 0 */
 };
 

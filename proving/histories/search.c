@@ -110,6 +110,23 @@ static void add_event(const struct op *op, long stamp, long long ns, bool is_sta
 	search.events[search.nr_events++] = (struct event) { stamp, ns, op, is_start };
 }
 
+/*
+ * A time is read after its stamp was drawn, and its reader may have been held up in
+ * between. So each event was at the latest when any later one had its time read.
+ */
+static void bound_times(void)
+{
+	long long latest = NO_TIME, *ns;
+	int i;
+
+	for (i = search.nr_events; i--;) {
+		ns = &search.events[i].ns;
+		if (*ns == NO_TIME || (latest != NO_TIME && latest < *ns))
+			*ns = latest;
+		latest = *ns;
+	}
+}
+
 static void collect_events(const struct history *h, int chan)
 {
 	const struct op *op;
@@ -122,6 +139,7 @@ static void collect_events(const struct history *h, int chan)
 		add_event(op, op->end, op->end_ns, false);
 	}
 	qsort(search.events, search.nr_events, sizeof(search.events[0]), compare_events);
+	bound_times();
 }
 
 /* --- starts --------------------------------------------------------------------------------- */
@@ -226,12 +244,6 @@ static void explain(int event, FILE *why)
 	fprintf(why, "# from none of which the operations under way can lead to that end.\n");
 }
 
-/* Not later than this: by then the next thing had been noted. */
-static void set_time(int event)
-{
-	search.view.now = search.events[event].ns;
-}
-
 static enum verdict check_channel(const struct history *h, int chan, FILE *why)
 {
 	const struct event *e;
@@ -244,7 +256,7 @@ static enum verdict check_channel(const struct history *h, int chan, FILE *why)
 	before.nr = 1;
 	for (i = 0; i < search.nr_events; i++) {
 		e = &search.events[i];
-		set_time(i);
+		search.view.now = e->ns;
 		if (e->is_start) {
 			start_op(e->op);
 			continue;
