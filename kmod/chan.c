@@ -197,11 +197,11 @@ static void hsk_chan_wake_pollers(wait_queue_head_t *pollers, __poll_t events, b
 }
 
 /**
- * hsk_chan_wake() - do what was noted under the lock
- * @chan: the channel; the caller holds an endpoint and no lock
- * @wakes: whom to wake
+ * hsk_chan_wake_all() - do what was noted under the lock, of which there is something
+ * @chan: as hsk_chan_wake()
+ * @wakes: likewise
  */
-void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes)
+void hsk_chan_wake_all(struct hsk_chan *chan, struct hsk_wakes *wakes)
 {
 	hsk_wakes_run(wakes);
 	hsk_chan_wake_pollers(&chan->poll_readers, wakes->readers, wakes->everyone);

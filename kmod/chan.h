@@ -31,8 +31,7 @@
 
 #include "context.h"
 #include "flight.h"
-
-struct hsk_wakes;
+#include "wait.h"
 
 #define HSK_CAN_READ	BIT(0)
 #define HSK_CAN_WRITE	BIT(1)
@@ -138,7 +137,18 @@ unsigned int hsk_chan_left(struct hsk_chan *chan, unsigned int rights);
 int hsk_chan_shut(struct hsk_chan *chan, int reason);
 void hsk_chan_drain(struct hsk_chan *chan);
 bool hsk_chan_closed(struct hsk_chan *chan, int *reason);
-void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes);
+void hsk_chan_wake_all(struct hsk_chan *chan, struct hsk_wakes *wakes);
+
+/**
+ * hsk_chan_wake() - do what was noted under the lock
+ * @chan: the channel; the caller holds an endpoint and no lock
+ * @wakes: whom to wake, often nobody
+ */
+static inline void hsk_chan_wake(struct hsk_chan *chan, struct hsk_wakes *wakes)
+{
+	if (wakes->nr || wakes->readers || wakes->writers || wakes->everyone)
+		hsk_chan_wake_all(chan, wakes);
+}
 
 /* Partner of the store in hsk_chan_shut(). The reason is to be read under the lock. */
 static inline bool hsk_chan_closed_lockless(const struct hsk_chan *chan)

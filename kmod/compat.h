@@ -6,6 +6,7 @@
 #ifndef HSK_COMPAT_H
 #define HSK_COMPAT_H
 
+#include <linux/file.h>
 #include <linux/hrtimer.h>
 #include <linux/version.h>
 
@@ -18,6 +19,16 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
 }
+#endif
+
+/* Since 6.12 pointer and flags are one word, and have accessors. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#ifndef fd_file
+#define fd_file(f) ((f).file)
+#endif
+#define hsk_fd_is_reference(f) ((f).flags & FDPUT_FPUT)
+#else
+#define hsk_fd_is_reference(f) ((f).word & FDPUT_FPUT)
 #endif
 
 #endif /* HSK_COMPAT_H */

@@ -8,6 +8,7 @@
 #include <linux/seq_file.h>
 
 #include "chan.h"
+#include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "iter.h"
@@ -50,6 +51,29 @@ struct file *hsk_endpoint_get(int fd, unsigned int rights)
 	if (hsk_file_is_endpoint(file) && !(rights & ~hsk_endpoint_rights(file)))
 		return file;
 	fput(file);
+	return NULL;
+}
+
+/**
+ * hsk_endpoint_borrow() - look up an endpoint for as long as the system call lasts
+ * @fd: its descriptor
+ * @rights: HSK_CAN_* that it must have
+ * @borrowed: set on success: false: the file is a reference, to be put; true: it is
+ *	not, since nobody else can close the descriptor
+ *
+ * Return: its file; NULL: no endpoint, or it lacks a right.
+ */
+struct file *hsk_endpoint_borrow(int fd, unsigned int rights, bool *borrowed)
+{
+	struct fd f = fdget(fd);
+	struct file *file = fd_file(f);
+
+	if (!file)
+		return NULL;
+	*borrowed = !hsk_fd_is_reference(f);
+	if (hsk_file_is_endpoint(file) && !(rights & ~hsk_endpoint_rights(file)))
+		return file;
+	fdput(f);
 	return NULL;
 }
 

@@ -31,6 +31,7 @@ bool hsk_file_is_endpoint(const struct file *file);
 unsigned int hsk_endpoint_rights(const struct file *file);
 bool hsk_endpoint_nonblock(const struct file *file);
 struct file *hsk_endpoint_get(int fd, unsigned int rights);
+struct file *hsk_endpoint_borrow(int fd, unsigned int rights, bool *borrowed);
 int hsk_endpoint_new_fd(struct hsk_chan *chan, unsigned int rights);
 
 #endif /* HSK_ENDPOINT_H */

@@ -39,8 +39,9 @@ static_assert(HSK_SELECT_CASES_MAX == HSK_CASES_LIMIT);
 /* Cases from user memory. */
 
 /* The message of a send. */
-static int hsk_case_load(struct hsk_case *load, const struct hsk_msghdr __user *uhdr)
+static int hsk_case_load(struct hsk_case *load)
 {
+	const struct hsk_msghdr __user *uhdr = u64_to_user_ptr(load->user.hdr);
 	struct hsk_msghdr hdr;
 	struct hsk_msg *msg;
 	int err;
@@ -59,6 +60,31 @@ static int hsk_case_load(struct hsk_case *load, const struct hsk_msghdr __user *
 	return 0;
 }
 
+/* How much a receive can take; where the message goes is not looked at. */
+static int hsk_case_room_from_user(struct hsk_case *to)
+{
+	const struct hsk_msghdr __user *uhdr = u64_to_user_ptr(to->user.hdr);
+	struct hsk_room *room = &to->place.room;
+	u64 reserved1;
+	u32 reserved0;
+
+	if (!user_read_access_begin(uhdr, sizeof(*uhdr)))
+		return -EFAULT;
+	unsafe_get_user(to->user.data, &uhdr->data, fault);
+	unsafe_get_user(to->user.fds, &uhdr->fds, fault);
+	unsafe_get_user(room->len, &uhdr->len, fault);
+	unsafe_get_user(room->nr_fds, &uhdr->nr_fds, fault);
+	unsafe_get_user(reserved0, &uhdr->__reserved0, fault);
+	unsafe_get_user(reserved1, &uhdr->__reserved1, fault);
+	user_read_access_end();
+	room->bytes_only = false;
+	return reserved0 || reserved1 ? -EINVAL : 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static int hsk_case_read(struct hsk_select_case *to, const struct hsk_select_case __user *ucase)
 {
 	if (!user_read_access_begin(ucase, sizeof(*ucase)))
@@ -74,14 +100,26 @@ fault:
 	return -EFAULT;
 }
 
-static int hsk_case_from_user(struct hsk_case *to, const struct hsk_select_case __user *ucase)
+/*
+ * An endpoint that stays as long as the system call lasts, or with @lasting as long as
+ * its case does.
+ */
+static struct file *hsk_case_endpoint(struct hsk_case *of, int fd, bool lasting)
 {
-	const struct hsk_msghdr __user *uhdr;
+	unsigned int right = of->send ? HSK_CAN_WRITE : HSK_CAN_READ;
+
+	of->borrowed = false;
+	return lasting ? hsk_endpoint_get(fd, right) :
+			 hsk_endpoint_borrow(fd, right, &of->borrowed);
+}
+
+static int hsk_case_from_user(struct hsk_case *to, const struct hsk_select_case __user *ucase,
+			      bool lasting)
+{
 	struct hsk_select_case from;
 	int err;
 
 	to->place.msg = NULL;
-	to->file = NULL;
 	to->chan = NULL;
 	err = hsk_case_read(&from, ucase);
 	if (err || from.fd == -1)
@@ -89,12 +127,23 @@ static int hsk_case_from_user(struct hsk_case *to, const struct hsk_select_case 
 	if (from.op != HSK_CASE_SEND && from.op != HSK_CASE_RECV)
 		return -EINVAL;
 	to->send = from.op == HSK_CASE_SEND;
-	to->file = hsk_endpoint_get(from.fd, to->send ? HSK_CAN_WRITE : HSK_CAN_READ);
+	to->file = hsk_case_endpoint(to, from.fd, lasting);
 	if (!to->file)
 		return -EBADF;
 	to->chan = hsk_endpoint_chan(to->file);
-	uhdr = u64_to_user_ptr(from.msg);
-	return to->send ? hsk_case_load(to, uhdr) : hsk_room_from_user(&to->place.room, uhdr);
+	to->user.hdr = from.msg;
+	return to->send ? hsk_case_load(to) : hsk_case_room_from_user(to);
+}
+
+static int hsk_cases_launch(struct hsk_case *cases, u32 nr)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < nr && !err; i++)
+		if (cases[i].place.msg)
+			err = hsk_send_launch(cases[i].chan, cases[i].place.msg);
+	return err;
 }
 
 /*
@@ -102,17 +151,20 @@ static int hsk_case_from_user(struct hsk_case *to, const struct hsk_select_case 
  * descriptors of all messages take off. On failure nothing is left of them.
  */
 static int hsk_cases_from_user(struct hsk_case *cases, u32 nr,
-			       const struct hsk_select_case __user *ucases)
+			       const struct hsk_select_case __user *ucases, bool lasting)
 {
+	bool fly = false;
 	int err = 0;
-	u32 i, begun;
+	u32 begun;
 
 	might_fault();
-	for (begun = 0; begun < nr && !err; begun++)
-		err = hsk_case_from_user(&cases[begun], &ucases[begun]);
-	for (i = 0; i < nr && !err; i++)
-		if (cases[i].place.msg)
-			err = hsk_send_launch(cases[i].chan, cases[i].place.msg);
+	for (begun = 0; begun < nr && !err; begun++) {
+		err = hsk_case_from_user(&cases[begun], &ucases[begun], lasting);
+		if (cases[begun].place.msg && cases[begun].place.msg->flight)
+			fly = true;
+	}
+	if (!err && fly)
+		err = hsk_cases_launch(cases, nr);
 	if (err)
 		hsk_cases_put(cases, begun);
 	return err;
@@ -120,32 +172,45 @@ static int hsk_cases_from_user(struct hsk_case *cases, u32 nr,
 
 /* What happened, to user memory. */
 
-static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err,
-				   const struct hsk_select_case __user *ucase)
+/*
+ * A selector's program says anew where the message is to go, and what fits there.
+ *
+ * Return: 0; -EFAULT; -EMSGSIZE.
+ */
+static int hsk_chosen_from_user(struct hsk_case *chosen, int result,
+				const struct hsk_select_case __user *ucase)
+{
+	struct hsk_room needed = chosen->place.room;
+	int err;
+
+	if (chosen->send)
+		return 0;
+	if (get_user(chosen->user.hdr, &ucase->msg))
+		return -EFAULT;
+	err = hsk_case_room_from_user(chosen);
+	if (err == -EFAULT)
+		return err;
+	if (!result)
+		return hsk_msg_fits(chosen->place.msg, &chosen->place.room);
+	chosen->place.room = needed;
+	return 0;
+}
+
+/* @fault: why what was received can't be given to the program. */
+static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err, int fault)
 {
 	struct hsk_recv recv = { .room = chosen->place.room, .msg = chosen->place.msg };
-	struct hsk_chan *chan = chosen->chan;
-	struct hsk_msghdr __user *uhdr;
-	struct hsk_msghdr hdr;
-	int fault = -EFAULT;
-	u64 umsg;
+	struct hsk_msghdr hdr = { .data = chosen->user.data, .fds = chosen->user.fds };
 
-	err = hsk_recv_taken(chan, &recv, err);
+	err = hsk_recv_taken(chosen->chan, &recv, err);
 	if (err == -ERESTARTSYS)
 		return err;
-	if (!get_user(umsg, &ucase->msg)) {
-		uhdr = u64_to_user_ptr(umsg);
-		fault = hsk_struct_from_user(&hdr, uhdr, sizeof(hdr));
-	}
-	if (!fault && !err) {
-		recv.room = (struct hsk_room) { .len = hdr.len, .nr_fds = hdr.nr_fds };
-		fault = hsk_msg_fits(recv.msg, &recv.room);
-	}
 	if (fault && !err)
-		hsk_recv_restore(chan, &recv, fault);
+		hsk_recv_restore(chosen->chan, &recv, fault);
 	if (fault == -EFAULT)
 		return fault;
-	return hsk_recv_to_user(chan, &recv, fault ?: err, &hdr, uhdr);
+	return hsk_recv_to_user(chosen->chan, &recv, fault ?: err, &hdr,
+				u64_to_user_ptr(chosen->user.hdr));
 }
 
 /*
@@ -154,67 +219,50 @@ static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err,
  *
  * Return: the index; -EFAULT, nothing has happened then.
  */
-static int hsk_chosen_to_user(struct hsk_select *select, struct hsk_case *chosen,
-			      const struct hsk_select_case __user *ucases, s32 __user *uresult)
+static int hsk_chosen_to_user(struct hsk_select *select, struct hsk_case *chosen, int fault,
+			      s32 __user *uresult)
 {
 	const struct hsk_room *size = &chosen->place.room;
-	u32 index = chosen - select->cases;
 	int result = select->wait.result;
 
 	if (chosen->send)
 		trace_hsk_send(chosen->chan->id, size->len, size->nr_fds, result);
 	else
-		result = hsk_chosen_recv_to_user(chosen, result, &ucases[index]);
+		result = hsk_chosen_recv_to_user(chosen, result, fault);
 	if (result == -ERESTARTSYS)
 		return result;
 	if (result && put_user(result, uresult))
 		return -EFAULT;
-	return index;
+	return chosen - select->cases;
 }
 
 /* One function for each ioctl. */
 
-static int hsk_select_cases(const struct hsk_select_args *args, struct hsk_case *cases,
-			    struct hsk_op *op, struct hsk_select_args __user *uargs)
+static int hsk_select_args(const struct hsk_select_args *args, struct hsk_op *op,
+			   struct hsk_select_args __user *uargs)
 {
-	const struct hsk_select_case __user *ucases = u64_to_user_ptr(args->cases);
-	struct hsk_case *chosen;
+	struct hsk_case few[HSK_CASES_FEW] HSK_UNINITIALIZED;
+	struct hsk_case *cases = few, *chosen;
 	struct hsk_select select;
 	int ret;
 
-	ret = hsk_cases_from_user(cases, args->nr_cases, ucases);
+	if (args->nr_cases > HSK_CASES_FEW) {
+		cases = kmalloc_array(args->nr_cases, sizeof(*cases), HSK_GFP);
+		if (!cases)
+			return -ENOMEM;
+	}
+	ret = hsk_cases_from_user(cases, args->nr_cases, u64_to_user_ptr(args->cases), false);
 	if (ret)
-		return ret;
+		goto free;
 	hsk_select_init(&select, cases, args->nr_cases, args->flags & HSK_SELECT_F_ORDERED);
 	hsk_wait_init_several(&select.wait, &hsk_task_waker, current);
 	ret = hsk_select(&select, op, &chosen);
 	if (!ret)
-		ret = hsk_chosen_to_user(&select, chosen, ucases, &uargs->result);
+		ret = hsk_chosen_to_user(&select, chosen, 0, &uargs->result);
 	hsk_cases_put(cases, args->nr_cases);
-	return ret;
-}
-
-/* On the stack if they are few; not on that of a select of many. */
-static noinline_for_stack int hsk_select_few(const struct hsk_select_args *args,
-					     struct hsk_op *op,
-					     struct hsk_select_args __user *uargs)
-{
-	struct hsk_case cases[HSK_CASES_FEW] HSK_UNINITIALIZED;
-
-	return hsk_select_cases(args, cases, op, uargs);
-}
-
-static int hsk_select_many(const struct hsk_select_args *args, struct hsk_op *op,
-			   struct hsk_select_args __user *uargs)
-{
-	struct hsk_case *cases;
-	int ret;
-
-	cases = kmalloc_array(args->nr_cases, sizeof(*cases), HSK_GFP);
-	if (!cases)
-		return -ENOMEM;
-	ret = hsk_select_cases(args, cases, op, uargs);
-	kfree(cases);
+free:
+	if (cases != few)
+		kfree(cases);
 	return ret;
 }
 
@@ -242,10 +290,7 @@ long hsk_ioctl_select(void __user *uargs)
 	ret = hsk_op_get_ctx(&op, args.flags, args.ctx);
 	if (ret)
 		return ret;
-	if (args.nr_cases <= HSK_CASES_FEW)
-		ret = hsk_select_few(&args, &op, uselect);
-	else
-		ret = hsk_select_many(&args, &op, uselect);
+	ret = hsk_select_args(&args, &op, uselect);
 	return hsk_op_put_ctx(&op, ret, &uselect->ctx_reason);
 }
 
@@ -264,7 +309,8 @@ static long hsk_selector_ioctl_arm(struct hsk_selector *selector, void __user *u
 	armed = hsk_armed_new(args.nr_cases);
 	if (!armed)
 		return -ENOMEM;
-	err = hsk_cases_from_user(armed->cases, args.nr_cases, u64_to_user_ptr(args.cases));
+	err = hsk_cases_from_user(armed->cases, args.nr_cases, u64_to_user_ptr(args.cases),
+				  true);
 	if (err) {
 		kfree(armed);
 		return err;
@@ -279,6 +325,7 @@ static long hsk_selector_ioctl_arm(struct hsk_selector *selector, void __user *u
 
 static long hsk_selector_ioctl_finish(struct hsk_selector *selector, void __user *uargs)
 {
+	const struct hsk_select_case __user *ucases;
 	struct hsk_finish_args __user *ufinish = uargs;
 	struct hsk_finish_args args;
 	struct hsk_armed *armed;
@@ -295,11 +342,13 @@ static long hsk_selector_ioctl_finish(struct hsk_selector *selector, void __user
 		return -EFAULT;
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	ucases = u64_to_user_ptr(args.cases);
 	armed = hsk_selector_finish(selector, args.nr_cases, &chosen);
 	if (IS_ERR(armed))
 		return PTR_ERR(armed);
-	ret = hsk_chosen_to_user(&armed->select, chosen, u64_to_user_ptr(args.cases),
-				 &ufinish->result);
+	ret = hsk_chosen_from_user(chosen, armed->select.wait.result,
+				   &ucases[chosen - armed->cases]);
+	ret = hsk_chosen_to_user(&armed->select, chosen, ret, &ufinish->result);
 	hsk_armed_free(armed);
 	return ret;
 }

@@ -93,4 +93,23 @@ void hsk_chan_settle_unlock(struct hsk_chan *chan, struct hsk_wakes *wakes)
 void hsk_chan_commit(struct hsk_chan *chan, struct hsk_msg *msg);
 void hsk_chan_restore(struct hsk_chan *chan, struct hsk_msg *msg);
 
+/**
+ * hsk_chan_seems_ready() - is it worth while to try?
+ * @chan: the channel, not locked
+ * @send: to send, else to receive
+ *
+ * Return: a hint. What is no more true by the time it is returned may be told so or so.
+ */
+static inline bool hsk_chan_seems_ready(const struct hsk_chan *chan, bool send)
+{
+	/* Racy by design: who believes it locks the channel and looks again. */
+	if (data_race(chan->closed))
+		return true;
+	if (send)
+		/* Likewise. */
+		return data_race(chan->receivers.nr || chan->slots < chan->capacity);
+	/* Likewise. */
+	return data_race(!list_empty(&chan->buffer) || chan->senders.nr);
+}
+
 #endif /* HSK_MATCH_H */

@@ -72,17 +72,6 @@ void hsk_msg_free_list(struct list_head *list)
 }
 
 /**
- * hsk_msg_nr_fds() - how many descriptors a message bears
- * @msg: the message
- *
- * Return: the number.
- */
-u32 hsk_msg_nr_fds(const struct hsk_msg *msg)
-{
-	return msg->flight ? msg->flight->nr : 0;
-}
-
-/**
  * hsk_msg_fits() - can a receiver take this message?
  * @msg: the message
  * @room: what the receiver can take; with -EMSGSIZE what it would need

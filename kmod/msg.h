@@ -24,8 +24,9 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+#include "flight.h"
+
 struct cred;
-struct hsk_flight;
 struct hsk_room;
 struct hsk_waiter;
 struct iov_iter;
@@ -60,7 +61,17 @@ struct hsk_msg {
 struct hsk_msg *hsk_msg_new(struct iov_iter *from, u32 len, const struct cred *cred);
 void hsk_msg_free(struct hsk_msg *msg);
 void hsk_msg_free_list(struct list_head *list);
-u32 hsk_msg_nr_fds(const struct hsk_msg *msg);
 int hsk_msg_fits(const struct hsk_msg *msg, struct hsk_room *room);
+
+/**
+ * hsk_msg_nr_fds() - how many descriptors a message bears
+ * @msg: the message
+ *
+ * Return: the number.
+ */
+static inline u32 hsk_msg_nr_fds(const struct hsk_msg *msg)
+{
+	return msg->flight ? msg->flight->nr : 0;
+}
 
 #endif /* HSK_MSG_H */

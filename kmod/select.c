@@ -51,8 +51,16 @@ static void hsk_select_sort_in(struct hsk_case *cases, u32 nr, struct hsk_chan *
 	at->locked = chan;
 }
 
+static void hsk_select_sort(struct hsk_select *select)
+{
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++)
+		hsk_select_sort_in(select->cases, i, hsk_select_in_turn(select, i)->chan);
+}
+
 /*
- * Any order with the same chance: Fisher and Yates. Numbers that are fair will do, and
+ * Any order with the same chance: Fisher and Yates, inside out. Numbers that are fair will do, and
  * what a peer could guess is of no use to it: each processor has a sequence, in which
  * tasks that come in between draw as well.
  */
@@ -67,44 +75,38 @@ static u32 hsk_select_draw(u32 below)
 	return reciprocal_scale(next, below);
 }
 
-static void hsk_select_shuffle(struct hsk_select *select)
+/* One more case: in its turn as listed, or at any place among those before it. */
+static void hsk_select_add(struct hsk_select *select, u32 i)
 {
 	struct hsk_case *cases = select->cases;
-	u32 i, other;
+	u32 at = select->nr_enabled++, other = at;
 
-	if (select->ordered)
-		return;
-	for (i = select->nr_enabled; i > 1; i--) {
-		other = hsk_select_draw(i);
-		swap(cases[i - 1].in_turn, cases[other].in_turn);
-	}
+	cases[i].place.wait = &select->wait;
+	if (at && !select->ordered)
+		other = hsk_select_draw(at + 1);
+	cases[at].in_turn = cases[other].in_turn;
+	cases[other].in_turn = i;
 }
 
 /**
  * hsk_select_init() - make a select of cases
  * @select: the select; its wait is the caller's to initialize
- * @cases: the cases, in which chan, file, send, the place's message and room are set
+ * @cases: the cases, in which chan, file, borrowed, send, the place's message and room
+ *	are set
  * @nr: how many, at most HSK_CASES_LIMIT
  * @ordered: prefer the first that is ready
  */
 void hsk_select_init(struct hsk_select *select, struct hsk_case *cases, u32 nr, bool ordered)
 {
-	u32 i, at = 0;
+	u32 i;
 
 	select->cases = cases;
 	select->nr = nr;
+	select->nr_enabled = 0;
 	select->ordered = ordered;
-	for (i = 0; i < nr; i++) {
-		if (!cases[i].chan)
-			continue;
-		INIT_LIST_HEAD(&cases[i].place.node);
-		cases[i].place.wait = &select->wait;
-		cases[at].in_turn = i;
-		hsk_select_sort_in(cases, at, cases[i].chan);
-		at++;
-	}
-	select->nr_enabled = at;
-	hsk_select_shuffle(select);
+	for (i = 0; i < nr; i++)
+		if (cases[i].chan)
+			hsk_select_add(select, i);
 }
 
 /* All locks at once. A channel that comes again is locked already. */
@@ -151,6 +153,30 @@ static int hsk_case_try_locked(struct hsk_case *try, struct hsk_wakes *wakes)
 	if (try->send)
 		return hsk_chan_offer_locked(try->chan, place->msg, wakes);
 	return hsk_chan_take_locked(try->chan, &place->room, &place->msg, wakes);
+}
+
+/* Pass 0. Of cases in a random order, any that is ready may be the one. */
+static struct hsk_case *hsk_select_glance(struct hsk_select *select, struct hsk_wakes *wakes)
+{
+	struct hsk_case *try;
+	int err;
+	u32 i;
+
+	if (select->ordered)
+		return NULL;
+	for (i = 0; i < select->nr_enabled; i++) {
+		try = hsk_select_in_turn(select, i);
+		if (!hsk_chan_seems_ready(try->chan, try->send))
+			continue;
+		spin_lock(&try->chan->lock);
+		err = hsk_case_try_locked(try, wakes);
+		spin_unlock(&try->chan->lock);
+		if (err == -EAGAIN)
+			continue;
+		hsk_wait_decide(&try->place, err);
+		return try;
+	}
+	return NULL;
 }
 
 static struct hsk_case *hsk_select_try_locked(struct hsk_select *select, struct hsk_wakes *wakes)
@@ -212,8 +238,23 @@ static struct hsk_case *hsk_select_chosen(struct hsk_select *select)
 	return chosen;
 }
 
+/* Passes 1 and 2. */
+static struct hsk_case *hsk_select_look_and_queue(struct hsk_select *select, bool nonblock,
+						  struct hsk_wakes *wakes)
+{
+	struct hsk_case *chosen;
+
+	hsk_select_sort(select);
+	hsk_select_lock(select);
+	chosen = hsk_select_try_locked(select, wakes);
+	if (!chosen && !nonblock)
+		hsk_select_queue_locked(select);
+	hsk_select_unlock(select);
+	return chosen;
+}
+
 /**
- * hsk_select_begin() - passes 1 and 2
+ * hsk_select_begin() - passes 0 to 2
  * @select: the select, initialized, its wait too
  * @nonblock: leave out pass 2
  *
@@ -227,11 +268,9 @@ struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock)
 	struct hsk_case *chosen;
 
 	hsk_wakes_init(&wakes);
-	hsk_select_lock(select);
-	chosen = hsk_select_try_locked(select, &wakes);
-	if (!chosen && !nonblock)
-		hsk_select_queue_locked(select);
-	hsk_select_unlock(select);
+	chosen = hsk_select_glance(select, &wakes);
+	if (!chosen)
+		chosen = hsk_select_look_and_queue(select, nonblock, &wakes);
 	if (chosen) {
 		hsk_chan_wake(chosen->chan, &wakes);
 		return hsk_select_chosen(select);
@@ -308,10 +347,11 @@ void hsk_cases_put(struct hsk_case *cases, u32 nr)
 	u32 i;
 
 	for (i = 0; i < nr; i++) {
-		if (!cases[i].file)
+		if (!cases[i].chan)
 			continue;
-		if (cases[i].send)
+		if (cases[i].send && cases[i].place.msg)
 			hsk_msg_free(cases[i].place.msg);
-		fput(cases[i].file);
+		if (!cases[i].borrowed)
+			fput(cases[i].file);
 	}
 }

@@ -2,8 +2,12 @@
 /*
  * Select: one of several sends and receives.
  *
- * A select is one wait (wait.h) with a place for each case. Three passes, as in Go's:
+ * A select is one wait (wait.h) with a place for each case. Three passes, as in Go's,
+ * and one before them that is often enough:
  *
+ * 0. Unless the cases are ordered, glance at one channel after another, in a random
+ *    order; where something seems to be ready, try the case with that channel's lock.
+ *    If it happens, that is all.
  * 1. With the locks of all its channels, go through the cases, in a random order or
  *    as listed, by the same offer and take as a send and a receive. The first that is
  *    ready happens, and that is all.
@@ -16,8 +20,12 @@
  * and pass 2 belongs to that instant too, so that whoever comes later finds the
  * places and whoever came before was seen.
  *
+ * Pass 0 proves nothing about the other cases, and need not: that one is ready when it
+ * happens is enough where any that is ready may happen. In an ordered select an earlier
+ * one may have become ready after it was tried.
+ *
  * Why exactly one case happens. Until pass 2 ends the select is in no queue and
- * nobody can claim it; so in pass 1 it claims others without being claimed, and it
+ * nobody can claim it; so in passes 0 and 1 it claims others without being claimed, and it
  * never meets itself, nor need two waits be claimed at once. Afterwards whoever
  * wants it, at whichever place, must win its claim, once and for all (wait.h).
  *
@@ -61,18 +69,28 @@ struct hsk_op;
  * @place: its place in the queue; msg is what is offered or was received, room what
  *	fits or, of a send, the size of what is offered
  * @chan: the channel, NULL: the case is disabled
- * @file: the endpoint, a reference that keeps @chan; NULL: the case is disabled
+ * @file: the endpoint, which keeps @chan
+ * @borrowed: @file is no reference of our own, but that of the current task, whose
+ *	descriptor nobody can close before the system call is over
  * @send: it is a send
  * @in_turn: of the first nr_enabled cases: which case is to be tried here
  * @locked: likewise, which channel is to be locked here, by address
+ * @user: in the program's memory: its struct hsk_msghdr, and of a receive where the
+ *	data and the descriptors go
  */
 struct hsk_case {
 	struct hsk_waiter place;
 	struct hsk_chan *chan;
 	struct file *file;
+	bool borrowed;
 	bool send;
 	u8 in_turn;
 	struct hsk_chan *locked;
+	struct {
+		u64 hdr;
+		u64 data;
+		u64 fds;
+	} user;
 };
 
 /**

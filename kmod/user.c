@@ -21,36 +21,6 @@
 
 /* Copying arguments. */
 
-/**
- * hsk_struct_from_user() - copy a small struct, word by word
- * @to: gets it
- * @from: where it is
- * @size: its size, a multiple of 8
- *
- * The string instructions that copy_from_user() uses take longer to get going than
- * this takes in all.
- *
- * Return: 0; -EFAULT.
- */
-int hsk_struct_from_user(void *to, const void __user *from, size_t size)
-{
-	const u64 __user *ufrom = from;
-	u64 *words = to;
-	size_t i;
-
-	might_fault();
-	if (!user_read_access_begin(ufrom, size))
-		return -EFAULT;
-	for (i = 0; i < size / sizeof(u64); i++)
-		unsafe_get_user(words[i], ufrom + i, fault);
-	user_read_access_end();
-	return 0;
-
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
 static int hsk_struct_to_user(void __user *to, const void *from, size_t size)
 {
 	u64 __user *uto = to;
@@ -304,47 +274,6 @@ static void hsk_msghdr_closed(struct hsk_msghdr *hdr, int reason)
 	hdr->gid = 0;
 }
 
-/**
- * hsk_room_from_user() - how much a receive of a select can take
- * @room: set
- * @uhdr: what the program says of it; where the message goes is not looked at
- *
- * Return: 0; -EFAULT; -EINVAL a reserved member is not 0.
- */
-int hsk_room_from_user(struct hsk_room *room, const struct hsk_msghdr __user *uhdr)
-{
-	u64 reserved1;
-	u32 reserved0;
-
-	if (!user_read_access_begin(uhdr, sizeof(*uhdr)))
-		return -EFAULT;
-	unsafe_get_user(room->len, &uhdr->len, fault);
-	unsafe_get_user(room->nr_fds, &uhdr->nr_fds, fault);
-	unsafe_get_user(reserved0, &uhdr->__reserved0, fault);
-	unsafe_get_user(reserved1, &uhdr->__reserved1, fault);
-	user_read_access_end();
-	room->bytes_only = false;
-	return reserved0 || reserved1 ? -EINVAL : 0;
-
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
-/**
- * hsk_msghdr_sendable() - is a message to send described as it should be?
- * @hdr: what it says of it
- *
- * What is an output of receive must be 0 in a send, to be of use one day.
- *
- * Return: true when it is.
- */
-bool hsk_msghdr_sendable(const struct hsk_msghdr *hdr)
-{
-	return !(hdr->flags || hdr->reason || hdr->pid || hdr->uid || hdr->gid ||
-		 hdr->__reserved0 || hdr->__reserved1);
-}
-
 /* Hand a message in transit to the current task, or put it back. */
 static int hsk_recv_deliver(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_msghdr *hdr,
 			    struct hsk_msghdr __user *uhdr)
@@ -384,7 +313,8 @@ restore:
  * @chan: the channel
  * @recv: what hsk_recv() or hsk_recv_taken() gave
  * @err: what it returned; after 0 the message is committed or restored here
- * @hdr: what the program said of its room; on success what is said of the message
+ * @hdr: where the program wants data and descriptors, its reserved members 0; on
+ *	success what is said of the message
  * @uhdr: where that is
  *
  * Return: 0 also for closed; -EMFILE, -ENFILE, -EFAULT; @err.
@@ -397,14 +327,13 @@ int hsk_recv_to_user(struct hsk_chan *chan, struct hsk_recv *recv, int err,
 		return hsk_recv_deliver(chan, recv, hdr, uhdr);
 	case HSK_RECV_CLOSED:
 		hsk_msghdr_closed(hdr, recv->reason);
-		err = 0;
-		break;
+		return hsk_struct_to_user(uhdr, hdr, sizeof(*hdr));
 	case -EMSGSIZE:
-		hdr->len = recv->room.len;
-		hdr->nr_fds = recv->room.nr_fds;
-		break;
+		if (put_user(recv->room.len, &uhdr->len) ||
+		    put_user(recv->room.nr_fds, &uhdr->nr_fds))
+			return -EFAULT;
+		return err;
 	default:
 		return err;
 	}
-	return hsk_struct_to_user(uhdr, hdr, sizeof(*hdr)) ?: err;
 }

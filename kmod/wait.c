@@ -66,22 +66,6 @@ void hsk_wait_init(struct hsk_wait *wait)
 }
 
 /**
- * hsk_wait_init_several() - make a wait with any number of places
- * @wait: the wait
- * @waker: how its owner hears of its end
- * @owner: who waits
- */
-void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk_waker *waker, void *owner)
-{
-	atomic_set(&wait->state, HSK_WAIT_QUEUED);
-	wait->several = true;
-	wait->result = 0;
-	wait->place = NULL;
-	wait->waker = waker;
-	wait->owner = owner;
-}
-
-/**
  * hsk_wait_tid() - which thread waits?
  * @wait: a wait that has not been finished
  *
@@ -145,21 +129,6 @@ void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wak
 	wait->result = result;
 	wait->place = place;
 	/* Pairs with the acquire in hsk_wait_done(). */
-	atomic_set_release(&wait->state, HSK_WAIT_DONE);
-}
-
-/**
- * hsk_wait_decide() - end one's own wait, before it has a place in any queue
- * @place: where it ends
- * @result: how
- */
-void hsk_wait_decide(struct hsk_waiter *place, int result)
-{
-	struct hsk_wait *wait = place->wait;
-
-	wait->result = result;
-	wait->place = place;
-	/* As in hsk_wait_finish(): others may look whether it is done. */
 	atomic_set_release(&wait->state, HSK_WAIT_DONE);
 }
 

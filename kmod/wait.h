@@ -150,15 +150,45 @@ static inline bool hsk_wakes_full(const struct hsk_wakes *wakes)
 void hsk_wakes_run(struct hsk_wakes *wakes);
 
 void hsk_wait_init(struct hsk_wait *wait);
-void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk_waker *waker, void *owner);
 pid_t hsk_wait_tid(const struct hsk_wait *wait);
 bool hsk_wait_queued(const struct hsk_wait *wait);
 bool hsk_wait_claim(struct hsk_wait *wait);
 void hsk_wait_unclaim(struct hsk_wait *wait);
 void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wakes);
-void hsk_wait_decide(struct hsk_waiter *place, int result);
 bool hsk_wait_done(const struct hsk_wait *wait);
 
 extern const struct hsk_waker hsk_task_waker;
+
+/**
+ * hsk_wait_init_several() - make a wait with any number of places
+ * @wait: the wait
+ * @waker: how its owner hears of its end
+ * @owner: who waits
+ */
+static inline void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk_waker *waker,
+					 void *owner)
+{
+	atomic_set(&wait->state, HSK_WAIT_QUEUED);
+	wait->several = true;
+	wait->result = 0;
+	wait->place = NULL;
+	wait->waker = waker;
+	wait->owner = owner;
+}
+
+/**
+ * hsk_wait_decide() - end one's own wait, before it has a place in any queue
+ * @place: where it ends
+ * @result: how
+ */
+static inline void hsk_wait_decide(struct hsk_waiter *place, int result)
+{
+	struct hsk_wait *wait = place->wait;
+
+	wait->result = result;
+	wait->place = place;
+	/* As in hsk_wait_finish(): others may look whether it is done. */
+	atomic_set_release(&wait->state, HSK_WAIT_DONE);
+}
 
 #endif /* HSK_WAIT_H */

@@ -721,47 +721,68 @@ inline unlock_all()
 	fi
 }
 
-/*
- * hsk_select_begin(), hsk_send_blocking(), hsk_recv_blocking(): passes 1 and 2. Sets
- * chosen, NONE: it is queued, and how.
- */
-inline begin()
+#define SEEMS_READY(place)						\
+	(closed[chan_of[place]] ||					\
+	 (sends[place] && (queue[RECEIVERS(chan_of[place])].nr ||	\
+			   HAS_SLOT(chan_of[place]))) ||		\
+	 (!sends[place] && (buffer[chan_of[place]].nr ||		\
+			    queue[SENDERS(chan_of[place])].nr)))
+
+/* hsk_case_try_locked(), and hsk_wait_decide() if it has happened */
+inline try_locked()
 {
 	if
-	:: turn = 0
-	:: nr_cases[me] == 2 -> turn = 1	/* hsk_select_shuffle() */
+	:: sends[place] -> offer(place, how)
+	:: else -> take(chan_of[place], taken, how)
 	fi;
-	lock_all();
-	/* hsk_select_try_locked() */
+	d_step {
+		if
+		:: how == EAGAIN -> skip
+		:: else ->
+			chosen = place;
+			if
+			:: how == OK && !sends[place] -> msg_of[place] = taken
+			:: else -> skip
+			fi;
+			assert(state[me] == QUEUED);
+			result[me] = how;
+			ended_at[me] = place;
+			state[me] = DONE
+		fi;
+		taken = 0
+	}
+}
+
+/* hsk_select_glance(): pass 0 */
+inline glance()
+{
 	do
-	:: tried == nr_cases[me] -> break
+	:: !several[me] || tried == nr_cases[me] || chosen != NONE -> break
 	:: else ->
 		place = 2 * me + (turn + tried) % nr_cases[me];
 		if
-		:: sends[place] -> offer(place, how)
-		:: else -> take(chan_of[place], taken, how)
-		fi;
-		d_step {
-			if
-			:: how == EAGAIN -> tried++
-			:: else ->
-				chosen = place;
-				if
-				:: how == OK && !sends[place] -> msg_of[place] = taken
-				:: else -> skip
-				fi;
-				taken = 0;
-				/* hsk_wait_decide() */
-				assert(state[me] == QUEUED);
-				result[me] = how;
-				ended_at[me] = place;
-				state[me] = DONE
-			fi
-		};
-		if
-		:: chosen != NONE -> break
+		:: SEEMS_READY(place) ->
+			lock(chan_of[place]);
+			try_locked();
+			unlock(chan_of[place])
 		:: else -> skip
-		fi
+		fi;
+		tried++
+	od;
+	tried = 0
+}
+
+/* hsk_select_look_and_queue(), hsk_send_blocking(), hsk_recv_blocking(): passes 1, 2 */
+inline look_and_queue()
+{
+	lock_all();
+	/* hsk_select_try_locked() */
+	do
+	:: tried == nr_cases[me] || chosen != NONE -> break
+	:: else ->
+		place = 2 * me + (turn + tried) % nr_cases[me];
+		try_locked();
+		tried++
 	od;
 #ifdef FAULT_UNLOCKED_BETWEEN_PASSES
 	if
@@ -783,7 +804,21 @@ inline begin()
 		tried = 0;
 		place = 0
 	};
-	unlock_all();
+	unlock_all()
+}
+
+/* hsk_select_begin(): sets chosen, NONE: it is queued, and how. */
+inline begin()
+{
+	if
+	:: turn = 0
+	:: nr_cases[me] == 2 -> turn = 1	/* hsk_select_add() */
+	fi;
+	glance();
+	if
+	:: chosen == NONE -> look_and_queue()
+	:: else -> place = 0
+	fi;
 	run_wakes()
 }
 
