@@ -353,11 +353,11 @@ static void judge(const struct history *planted, size_t rule, int op, struct pla
 {
 	enum verdict verdict = history_check(planted, NULL);
 
-	if (verdict == REJECTED)
+	if (verdict == REJECTED) {
 		plants->rejected[rule]++;
-	else if (verdict == UNDECIDED)
+	} else if (verdict == UNDECIDED) {
 		plants->undecided++;
-	else if (!plants->accepted++) {
+	} else if (!plants->accepted++) {
 		printf("# not rejected, though there is a fault (%s) in:\n# ", rules[rule].name);
 		op_print(&planted->ops[op], stdout);
 		history_print(planted, stdout);
