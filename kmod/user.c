@@ -274,6 +274,22 @@ static void hsk_msghdr_closed(struct hsk_msghdr *hdr, int reason)
 	hdr->gid = 0;
 }
 
+/* Both or none: what is there next time is taken for the room. */
+static int hsk_room_to_user(struct hsk_msghdr __user *uhdr, const struct hsk_room *room)
+{
+	might_fault();
+	if (!user_write_access_begin(uhdr, sizeof(*uhdr)))
+		return -EFAULT;
+	unsafe_put_user(room->len, &uhdr->len, fault);
+	unsafe_put_user(room->nr_fds, &uhdr->nr_fds, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
 /* Hand a message in transit to the current task, or put it back. */
 static int hsk_recv_deliver(struct hsk_chan *chan, struct hsk_recv *recv, struct hsk_msghdr *hdr,
 			    struct hsk_msghdr __user *uhdr)
@@ -329,10 +345,7 @@ int hsk_recv_to_user(struct hsk_chan *chan, struct hsk_recv *recv, int err,
 		hsk_msghdr_closed(hdr, recv->reason);
 		return hsk_struct_to_user(uhdr, hdr, sizeof(*hdr));
 	case -EMSGSIZE:
-		if (put_user(recv->room.len, &uhdr->len) ||
-		    put_user(recv->room.nr_fds, &uhdr->nr_fds))
-			return -EFAULT;
-		return err;
+		return hsk_room_to_user(uhdr, &recv->room) ?: err;
 	default:
 		return err;
 	}

@@ -42,7 +42,10 @@ static const char *const op_names[OP_NR] = {
 	[OP_RECV] = "RECV",		[OP_CLOSE] = "CLOSE",
 	[OP_READ] = "read",		[OP_WRITE] = "write",
 	[OP_POLL] = "poll",		[OP_EPOLL_CTL] = "epoll_ctl",
-	[OP_EPOLL_WAIT] = "epoll_wait",	[OP_RELEASE] = "close",
+	[OP_EPOLL_WAIT] = "epoll_wait",	[OP_SELECT] = "SELECT",
+	[OP_SELECTOR] = "SELECTOR",	[OP_ARM] = "ARM",
+	[OP_FINISH] = "FINISH",		[OP_DISARM] = "DISARM",
+	[OP_RELEASE] = "close",
 	[OP_UNKNOWN] = "unknown ioctl",
 };
 
@@ -174,13 +177,18 @@ static void look_first(const struct faults_call *call, struct scene *scene)
 /*
  * What an operation that has failed may have left behind. Other processes may end
  * meanwhile, which is no operation: endpoints go, what nobody can receive is drained,
- * the channel closes, nobody waits any more. Nothing else may change.
+ * the channel closes, nobody waits any more. Nothing else may change, but that a select
+ * is over once its message is taken: if that receiver fails, the message goes into the
+ * buffer.
  */
 static const char *effect(const struct hsk_info_args *old, const struct hsk_info_args *now)
 {
 	bool gone = now->read_endpoints < old->read_endpoints ||
 		    now->write_endpoints < old->write_endpoints;
 
+	if (now->sent == old->sent + 1 && now->buffered == old->buffered + 1 &&
+	    now->waiting_senders < old->waiting_senders)
+		return NULL;
 	if (now->sent != old->sent)
 		return "sent";
 	if (now->received != old->received)
@@ -250,21 +258,37 @@ static long verify_errno(const struct faults_call *call, unsigned int n, const s
 	return ret;
 }
 
-static bool failed_by_fault(struct faults_class *class, long ret)
+/*
+ * A case that has happened and failed has changed as little as the operation alone
+ * would have: the select can be tried again when its result has been taken back.
+ */
+static int errno_of(const struct faults_call *call, long ret)
 {
-	if (ret >= 0 || (errno != ENOMEM && errno != EFAULT))
+	if (ret < 0)
+		return errno;
+	return call->result ? -*call->result : 0;
+}
+
+static bool failed_by_fault(const struct faults_call *call, struct faults_class *class, long ret)
+{
+	int err = errno_of(call, ret);
+
+	if (err != ENOMEM && err != EFAULT)
 		return false;
-	if (errno == ENOMEM)
+	if (err == ENOMEM)
 		COUNT(class->nomem);
 	else
 		COUNT(class->efault);
+	if (ret >= 0)
+		*call->result = 0;
 	return true;
 }
 
 /* As if the operation had not been done, if that is possible. */
 static bool undo(const struct faults_call *call, long ret)
 {
-	if (call->op == OP_OPEN || call->op == OP_CHAN_NEW || call->op == OP_DUP)
+	if (call->op == OP_OPEN || call->op == OP_CHAN_NEW || call->op == OP_DUP ||
+	    call->op == OP_SELECTOR)
 		return !syscall(SYS_close, (int)ret);
 	return call->op == OP_ABI || call->op == OP_INFO;
 }
@@ -281,6 +305,8 @@ static long row_of_faults(const struct faults_call *call, struct faults_class *c
 		COUNT(class->beyond);
 	look_first(call, &old);
 	for (;; n++) {
+		if (call->most && n > call->most)
+			return perform(call);
 		if (!arm_fault(n)) {
 			COUNT(state->unarmed);
 			return perform(call);
@@ -293,7 +319,7 @@ static long row_of_faults(const struct faults_call *call, struct faults_class *c
 			break;
 		if (n > class->most)
 			class->most = n;
-		if (failed_by_fault(class, ret)) {
+		if (failed_by_fault(call, class, ret)) {
 			judge_failure(call, n, &old, &now);
 			old = now;
 			continue;

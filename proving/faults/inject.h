@@ -33,6 +33,9 @@
  * @info: its channel's state before
  * @sequence: faults_sequence() before that
  * @takes_fd: it needs a descriptor
+ * @most: the last fault after which it can be tried again, 0: any
+ * @result: where a select says what became of the case that happened, or NULL: an
+ *	operation that fails says so by itself
  * @args: the struct that an ioctl must leave as it is when it fails, or NULL
  * @args_len: its size
  * @nr: of the system call
@@ -46,6 +49,8 @@ struct faults_call {
 	struct hsk_info_args info;
 	uint32_t sequence;
 	bool takes_fd;
+	unsigned int most;
+	int32_t *result;
 	void *args;
 	size_t args_len;
 	long nr;

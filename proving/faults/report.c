@@ -22,7 +22,8 @@
 
 static const char *const op_names[OP_NR] = {
 	"open", "ABI", "INFO", "CHAN_NEW", "DUP", "SEND", "RECV", "CLOSE", "read", "write",
-	"poll", "epoll_ctl", "epoll_wait", "close", "unknown",
+	"poll", "epoll_ctl", "epoll_wait", "SELECT", "SELECTOR", "ARM", "FINISH", "DISARM", "close",
+	"unknown",
 };
 
 static int results;

@@ -22,6 +22,7 @@
 
 #define LARGE		2048	/* a message beyond this may take another kind of memory */
 #define STACK_WINDOW	(64 * 1024)
+#define FINISH_COPIES	3	/* its size, the rest, the result that is to be */
 #define PATIENCE	4	/* how much longer than alone a test may take */
 
 #define CALL(_op, _endpoint, _nr, ...)					\
@@ -124,6 +125,16 @@ static enum faults_op op_of(unsigned long nr)
 		return OP_RECV;
 	case HSK_IOC_CLOSE:
 		return OP_CLOSE;
+	case HSK_IOC_SELECT:
+		return OP_SELECT;
+	case HSK_IOC_SELECTOR:
+		return OP_SELECTOR;
+	case HSK_IOC_ARM:
+		return OP_ARM;
+	case HSK_IOC_FINISH:
+		return OP_FINISH;
+	case HSK_IOC_DISARM:
+		return OP_DISARM;
 	default:
 		return OP_UNKNOWN;
 	}
@@ -147,10 +158,16 @@ static void describe_ioctl(struct faults_call *call, void *arg)
 		[OP_SEND] = sizeof(struct hsk_send_args),
 		[OP_RECV] = sizeof(struct hsk_recv_args),
 		[OP_CLOSE] = sizeof(struct hsk_close_args),
+		[OP_SELECT] = sizeof(struct hsk_select_args),
+		[OP_SELECTOR] = sizeof(struct hsk_selector_args),
+		[OP_ARM] = sizeof(struct hsk_arm_args),
+		[OP_FINISH] = sizeof(struct hsk_finish_args),
+		[OP_DISARM] = sizeof(struct hsk_disarm_args),
 	};
 	const struct hsk_send_args *send = arg;
 
-	call->takes_fd = call->op == OP_CHAN_NEW || call->op == OP_DUP || call->op == OP_RECV;
+	call->takes_fd = call->op == OP_CHAN_NEW || call->op == OP_DUP || call->op == OP_RECV ||
+			 call->op == OP_SELECTOR;
 	if (!sizes[call->op] || !on_stack(arg))
 		return;
 	call->args = arg;
@@ -158,6 +175,26 @@ static void describe_ioctl(struct faults_call *call, void *arg)
 	if (call->op == OP_SEND)
 		call->shape = (send->msg.len > LARGE ? FAULTS_LARGE : 0) |
 			      (send->msg.nr_fds ? FAULTS_FDS : 0);
+	if (call->op == OP_SELECT)
+		call->result = &((struct hsk_select_args *)arg)->result;
+	if (call->op == OP_FINISH)
+		call->result = &((struct hsk_finish_args *)arg)->result;
+}
+
+/*
+ * A selector answers to nothing that would tell it from other files, but who asks it
+ * for this knows. What is given out by FINISH is gone, also where its message could not
+ * be copied and went back: faults are for what comes before that.
+ */
+static bool on_selector(struct faults_call *call)
+{
+	if (call->op != OP_ARM && call->op != OP_FINISH && call->op != OP_DISARM)
+		return false;
+	if (!faults_wanted())
+		return false;
+	call->sequence = faults_sequence();
+	call->most = call->op == OP_FINISH ? FINISH_COPIES : 0;
+	return true;
 }
 
 int ioctl(int fd, unsigned long nr, ...)
@@ -173,7 +210,7 @@ int ioctl(int fd, unsigned long nr, ...)
 	if (((nr >> 8) & 0xff) != HSK_IOC_MAGIC)
 		return syscall(SYS_ioctl, fd, nr, arg);
 	describe_ioctl(call, arg);
-	return fd_call(call);
+	return on_selector(call) ? faults_perform(call) : fd_call(call);
 }
 
 /* --- read, write --- */
