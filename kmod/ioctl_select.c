@@ -175,20 +175,21 @@ static int hsk_cases_from_user(struct hsk_case *cases, u32 nr,
 /*
  * A selector's program says anew where the message is to go, and what fits there.
  *
- * Return: 0; -EFAULT; -EMSGSIZE.
+ * Return: 0; -EFAULT; -EINVAL a reserved member is not 0; -EMSGSIZE.
  */
 static int hsk_chosen_from_user(struct hsk_case *chosen, int result,
 				const struct hsk_select_case __user *ucase)
 {
-	struct hsk_room needed = chosen->place.room;
+	struct hsk_room needed;
 	int err;
 
 	if (chosen->send)
 		return 0;
 	if (get_user(chosen->user.hdr, &ucase->msg))
 		return -EFAULT;
+	needed = chosen->place.room;
 	err = hsk_case_room_from_user(chosen);
-	if (err == -EFAULT)
+	if (err)
 		return err;
 	if (!result)
 		return hsk_msg_fits(chosen->place.msg, &chosen->place.room);
@@ -196,8 +197,13 @@ static int hsk_chosen_from_user(struct hsk_case *chosen, int result,
 	return 0;
 }
 
-/* @fault: why what was received can't be given to the program. */
-static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err, int fault)
+/*
+ * @fault: why what was received can't be given to the program.
+ *
+ * Return: the result, which is in @uresult already if it is -EMSGSIZE; -ERESTARTSYS.
+ */
+static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err, int fault,
+				   s32 __user *uresult)
 {
 	struct hsk_recv recv = { .room = chosen->place.room, .msg = chosen->place.msg };
 	struct hsk_msghdr hdr = { .data = chosen->user.data, .fds = chosen->user.fds };
@@ -209,7 +215,11 @@ static int hsk_chosen_recv_to_user(struct hsk_case *chosen, int err, int fault)
 		hsk_recv_restore(chosen->chan, &recv, fault);
 	if (fault == -EFAULT)
 		return fault;
-	return hsk_recv_to_user(chosen->chan, &recv, fault ?: err, &hdr,
+	err = fault ?: err;
+	/* Before the sizes are: next time they would be taken for the room. */
+	if (err == -EMSGSIZE && put_user(err, uresult))
+		return -EFAULT;
+	return hsk_recv_to_user(chosen->chan, &recv, err, &hdr,
 				u64_to_user_ptr(chosen->user.hdr));
 }
 
@@ -228,10 +238,10 @@ static int hsk_chosen_to_user(struct hsk_select *select, struct hsk_case *chosen
 	if (chosen->send)
 		trace_hsk_send(chosen->chan->id, size->len, size->nr_fds, result);
 	else
-		result = hsk_chosen_recv_to_user(chosen, result, fault);
+		result = hsk_chosen_recv_to_user(chosen, result, fault, uresult);
 	if (result == -ERESTARTSYS)
 		return result;
-	if (result && put_user(result, uresult))
+	if (result && result != -EMSGSIZE && put_user(result, uresult))
 		return -EFAULT;
 	return chosen - select->cases;
 }

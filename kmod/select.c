@@ -284,7 +284,7 @@ struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock)
 
 /**
  * hsk_select_leave() - pass 3
- * @select: a select that has begun; may be called again once a case has happened
+ * @select: a select that is queued: hsk_select_begin() returned NULL
  *
  * Return: the case that has happened, as of hsk_select_begin(); NULL: none, and none
  * will.

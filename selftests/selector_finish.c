@@ -242,6 +242,22 @@ TEST_F(finish, bad_memory_at_finish_is_efault_and_the_message_goes_back)
 	}
 }
 
+TEST_F(finish, a_reserved_member_is_einval_and_the_message_is_back)
+{
+	__u64 value;
+
+	ASSERT_EQ(0, s_arm_recv(self->sel, &self->set, self->a));
+	ASSERT_EQ(0, t_try_put(self->a, 7));
+	s_fill(&self->set);
+	self->set.msgs[0].__reserved1 = 1;
+	EXPECT_EQ(0, s_finish_as_is(self->sel, &self->set));
+	EXPECT_EQ(-EINVAL, self->set.result);
+	EXPECT_TRUE(s_untouched(&self->set, 0));
+	EXPECT_EQ(-ENOENT, s_disarm(self->sel));
+	ASSERT_EQ(1, t_try_get(self->a, &value));
+	EXPECT_EQ(7, value);
+}
+
 TEST_F(finish, too_little_room_and_bad_memory_is_efault)
 {
 	__u64 value;

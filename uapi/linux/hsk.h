@@ -323,7 +323,8 @@ struct hsk_abi_args {
  *	rest is ignored (Go: a nil channel)
  * @op: HSK_CASE_SEND or HSK_CASE_RECV
  * @msg: user pointer to a struct hsk_msghdr, as for HSK_IOC_SEND or HSK_IOC_RECV.
- *	Written only if the case is a receive and is chosen
+ *	Read when the call begins, by HSK_IOC_FINISH anew; written only if the case is a
+ *	receive and is chosen
  */
 struct hsk_select_case {
 	__s32 fd;
@@ -435,7 +436,7 @@ struct hsk_arm_args {
  *
  * The room is that of the message given now. Where it is too small, @result is
  * -EMSGSIZE and the message is back in the channel; so it is where it can't be copied
- * (-EFAULT), where there is no descriptor for what it bears (-EMFILE, -ENFILE), and
+ * (-EFAULT), where a reserved member is not 0 (-EINVAL), where there is no descriptor for what it bears (-EMFILE, -ENFILE), and
  * where the task is killed meanwhile. Never blocks.
  *
  * Return: the index of the case that happened; the selector is then not armed. Or
