@@ -65,7 +65,7 @@ struct op *note_begin(struct actor *actor, enum verb verb, int chan, int arg)
 	return op;
 }
 
-static void note_start(struct op *op)
+void note_start(struct op *op)
 {
 	op->start = draw_stamp();
 	op->start_ns = time_now() - shared->origin_ns;
@@ -107,7 +107,7 @@ static bool has_room(const struct actor *actor, int chan)
 }
 
 /* One of its endpoints by chance, with @right if there is one; -1: none left. */
-static int choose_endpoint(struct actor *actor, int chan, int right)
+int actor_choose_endpoint(struct actor *actor, int chan, int right)
 {
 	int i, n, with = -1, any = -1;
 
@@ -218,32 +218,36 @@ static int do_recv(int fd, struct op *op)
 	return ret;
 }
 
-/* How it may wait, and what is wrong with its memory. */
-static unsigned int choose_flags(struct actor *actor, enum verb verb, struct op *op)
+/* How it may wait. */
+unsigned int actor_choose_waiting(struct actor *actor, struct op *op)
 {
-	unsigned int flags = 0;
-
-	if (!actor_random(actor, 3))
-		flags |= BY_RW;
-	if (!actor_random(actor, 4))
-		flags |= DONTWAIT;
-	else if (!(flags & BY_RW) && !actor_random(actor, 4))
-		flags |= DEADLINE;
-	if (verb == RECV && !actor_random(actor, 3))
-		flags |= SLOW;
-	if (!actor_random(actor, verb == RECV ? 7 : 25))
-		flags |= BAD;
-	else if (verb == RECV && !actor_random(actor, 12))
-		flags |= SMALL;
 	/* Some lie in the past already. */
 	op->deadline = time_now() - shared->origin_ns + actor_random(actor, 400) * 1000 - 20000;
 	if (op->deadline <= -shared->origin_ns)
 		op->deadline = 1 - shared->origin_ns;
-	return flags;
+	if (!actor_random(actor, 4))
+		return DONTWAIT;
+	if (!(op->flags & BY_RW) && !actor_random(actor, 4))
+		return DEADLINE;
+	return 0;
+}
+
+/* And what is wrong with its memory. */
+static void choose_flags(struct actor *actor, enum verb verb, struct op *op)
+{
+	if (!actor_random(actor, 3))
+		op->flags |= BY_RW;
+	op->flags |= actor_choose_waiting(actor, op);
+	if (verb == RECV && !actor_random(actor, 3))
+		op->flags |= SLOW;
+	if (!actor_random(actor, verb == RECV ? 7 : 25))
+		op->flags |= BAD;
+	else if (verb == RECV && !actor_random(actor, 12))
+		op->flags |= SMALL;
 }
 
 /* What it has no right to it does the other way round, most times. */
-static enum verb choose_direction(struct actor *actor, int chan, int n)
+enum verb actor_choose_direction(struct actor *actor, int chan, int n)
 {
 	enum verb verb = actor_random(actor, 2) ? RECV : SEND;
 
@@ -253,23 +257,29 @@ static enum verb choose_direction(struct actor *actor, int chan, int n)
 	return verb;
 }
 
+/* No other actor sends it, nor this one a second time. */
+int actor_new_value(struct actor *actor)
+{
+	return (actor->nr + 1) * 100 + ++actor->nr_ops;
+}
+
 static void transfer(struct actor *actor, int chan)
 {
-	int n = choose_endpoint(actor, chan, RIGHT_R | RIGHT_W);
+	int n = actor_choose_endpoint(actor, chan, RIGHT_R | RIGHT_W);
 	enum verb verb;
 	struct op *op;
 	int fd, right;
 
 	if (n < 0)
 		return;
-	verb = choose_direction(actor, chan, n);
+	verb = actor_choose_direction(actor, chan, n);
 	right = verb == SEND ? RIGHT_W : RIGHT_R;
 	op = note_begin(actor, verb, chan, 0);
 	if (!op)
 		return;
 	if (verb == SEND)
-		op->arg = (actor->nr + 1) * 100 + ++actor->nr_ops;
-	op->flags = choose_flags(actor, verb, op);
+		op->arg = actor_new_value(actor);
+	choose_flags(actor, verb, op);
 	if (!(actor->rights[chan][n] & right))
 		op->flags |= NORIGHT;
 	fd = actor->fd[chan][n];
@@ -279,7 +289,7 @@ static void transfer(struct actor *actor, int chan)
 
 void actor_info(struct actor *actor, int chan)
 {
-	int n = choose_endpoint(actor, chan, 0);
+	int n = actor_choose_endpoint(actor, chan, 0);
 	struct op *op = n < 0 ? NULL : note_begin(actor, INFO, chan, 0);
 
 	if (!op)
@@ -291,7 +301,7 @@ void actor_info(struct actor *actor, int chan)
 bool actor_close(struct actor *actor, int chan)
 {
 	static const int reasons[] = { 0, -ECANCELED, -ETIMEDOUT, 7, 1000000 };
-	int n = choose_endpoint(actor, chan, RIGHT_W);
+	int n = actor_choose_endpoint(actor, chan, RIGHT_W);
 	struct hsk_close_args args = { .size = sizeof(args) };
 	struct op *op;
 
@@ -308,7 +318,7 @@ bool actor_close(struct actor *actor, int chan)
 
 bool actor_release(struct actor *actor, int chan)
 {
-	int n = choose_endpoint(actor, chan, 0);
+	int n = actor_choose_endpoint(actor, chan, 0);
 	struct op *op;
 
 	op = n < 0 ? NULL : note_begin(actor, RELEASE, chan, actor->rights[chan][n]);
@@ -323,7 +333,7 @@ bool actor_release(struct actor *actor, int chan)
 static void duplicate(struct actor *actor, int chan)
 {
 	int rights = 1 + actor_random(actor, 3);
-	int n = choose_endpoint(actor, chan, rights);
+	int n = actor_choose_endpoint(actor, chan, rights);
 	struct op *op;
 	int fd;
 
@@ -364,7 +374,9 @@ void actor_do_random(struct actor *actor)
 	unsigned int dice = actor_random(actor, 100);
 
 	dawdle(actor);
-	if (dice < 80)
+	if (dice < 25)
+		actor_select(actor, chan);
+	else if (dice < 80)
 		transfer(actor, chan);
 	else if (dice < 87)
 		actor_info(actor, chan);

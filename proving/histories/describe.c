@@ -6,9 +6,14 @@ static const char * const place_words[] = {
 	"lent by a waiting sender", "handed over",
 };
 
+static int value_of(const struct view *v, int sent)
+{
+	return op_case(&v->h->ops[OF(sent)], NR(sent)).value;
+}
+
 static const char * const stage_words[] = {
 	"idle", "has had no effect yet", "waits", "copies", "has happened", "counted down",
-	"closed",
+	"closed", "leaves",
 };
 
 void config_describe(const struct view *v, const struct config *c, FILE *to)
@@ -25,17 +30,17 @@ void config_describe(const struct view *v, const struct config *c, FILE *to)
 	fprintf(to, ", sent %d received %d buffered %d drained %d, readers %d writers %d; line:",
 		is.sent, is.received, is.buffered, is.drained, is.readers, is.writers);
 	for (i = 0; i < c->nr_line; i++)
-		fprintf(to, " %d (%s)", v->h->ops[c->line[i]].arg, place_words[c->place[i]]);
+		fprintf(to, " %d (%s)", value_of(v, c->line[i]), place_words[c->place[i]]);
 	fprintf(to, c->nr_line ? "; waiting to receive:" : " empty; waiting to receive:");
 	for (i = 0; i < c->nr_queue; i++)
-		fprintf(to, " a%d", c->queue[i]);
+		fprintf(to, " a%d", OF(c->queue[i]));
 	fprintf(to, c->nr_queue ? "\n" : " nobody\n");
 	for (i = 0; i < v->h->nr_actors; i++) {
 		if (!v->active[i])
 			continue;
 		fprintf(to, "#     %s", stage_words[c->stage[i]]);
 		if (c->stage[i] == COPYING)
-			fprintf(to, " %d", v->h->ops[c->held[i]].arg);
+			fprintf(to, " %d", value_of(v, c->held[i]));
 		fprintf(to, ": ");
 		op_print(v->active[i], to);
 	}

@@ -17,14 +17,7 @@ static const struct {
 	{ "recv", RECV, 0 }, { "read", RECV, BY_RW },
 	{ "close", CLOSE, 0 }, { "release", RELEASE, 0 }, { "dup", DUP, 0 },
 	{ "info", INFO, 0 }, { "signal", SIGNAL, 0 }, { "kill", KILL, 0 },
-};
-
-static const struct {
-	const char *word;
-	unsigned int flag;
-} flag_words[] = {
-	{ "dontwait", DONTWAIT }, { "bad", BAD }, { "small", SMALL }, { "noright", NORIGHT },
-	{ "slow", SLOW },
+	{ "select", SELECT, 0 },
 };
 
 static const struct {
@@ -44,23 +37,6 @@ static const char * const rights_words[] = { "none", "r", "w", "rw" };
 void history_init(struct history *h)
 {
 	memset(h, 0, sizeof(*h));
-}
-
-static bool parse_int(const char *word, int *value)
-{
-	char *end;
-
-	if (!word)
-		return false;
-	*value = strtol(word, &end, 10);
-	return end != word && !*end;
-}
-
-/* A number after a letter, as in a0; below @limit. */
-static bool parse_name(const char *word, char letter, int limit, int *value)
-{
-	return word && word[0] == letter && parse_int(word + 1, value) &&
-	       *value >= 0 && *value < limit;
 }
 
 static bool parse_stamp(const char *word, long *stamp, long long *ns)
@@ -106,47 +82,51 @@ static bool parse_arg(struct op *op)
 	switch (op->verb) {
 	case SEND:
 	case CLOSE:
-		return parse_int(strtok(NULL, BLANKS), &op->arg);
+		return int_parse(strtok(NULL, BLANKS), &op->arg);
 	case RELEASE:
 	case DUP:
 		return parse_rights(strtok(NULL, BLANKS), &op->arg);
 	case SIGNAL:
-		return parse_name(strtok(NULL, BLANKS), 'a', MAX_ACTORS, &op->arg);
+		return name_parse(strtok(NULL, BLANKS), 'a', MAX_ACTORS, &op->arg);
 	case KILL:
-		return parse_name(strtok(NULL, BLANKS), 'p', MAX_PROCS, &op->arg);
+		return name_parse(strtok(NULL, BLANKS), 'p', MAX_PROCS, &op->arg);
 	default:
 		return true;
 	}
 }
 
-/* The words up to "=". */
-static bool parse_flags(struct op *op)
+static bool parse_deadline(struct op *op, const char *word)
 {
+	op->flags |= DEADLINE;
+	op->deadline = word ? atoll(word) : 0;
+	return word;
+}
+
+/* The words up to "=". */
+static bool parse_flags(struct op *op, int nr_chans)
+{
+	unsigned int flag;
 	char *word;
-	size_t i;
 
 	while ((word = strtok(NULL, BLANKS)) && strcmp(word, "=")) {
 		if (!strcmp(word, "deadline")) {
-			word = strtok(NULL, BLANKS);
-			if (!word)
+			if (!parse_deadline(op, strtok(NULL, BLANKS)))
 				return false;
-			op->flags |= DEADLINE;
-			op->deadline = atoll(word);
 			continue;
 		}
-		for (i = 0; i < ARRAY_SIZE(flag_words); i++)
-			if (!strcmp(word, flag_words[i].word))
-				break;
-		if (i == ARRAY_SIZE(flag_words))
+		if (op->verb == SELECT && case_parse(op, word, nr_chans))
+			continue;
+		flag = flag_parse(word);
+		if (!flag)
 			return false;
-		op->flags |= flag_words[i].flag;
+		*flags_of_last(op, flag) |= flag;
 	}
 	return word;
 }
 
 static bool parse_counter(const char *word, const char *name, int *value)
 {
-	return word && !strcmp(word, name) && parse_int(strtok(NULL, BLANKS), value);
+	return word && !strcmp(word, name) && int_parse(strtok(NULL, BLANKS), value);
 }
 
 static bool parse_info(struct snapshot *s, char *word)
@@ -172,11 +152,11 @@ static bool parse_result(struct op *op)
 	char *word = strtok(NULL, BLANKS);
 	size_t i;
 
-	if (!word)
+	if (!word || !chosen_parse(op, &word))
 		return false;
 	if (op->verb == INFO && !strcmp(word, "sent"))
 		return parse_info(&op->info, word);
-	if (op->verb == RECV && parse_int(word, &op->got))
+	if (op_receives(op) && int_parse(word, &op->got))
 		return true;
 	for (i = 0; i < ARRAY_SIZE(results); i++)
 		if (!strcmp(word, results[i].word))
@@ -188,7 +168,7 @@ static bool parse_result(struct op *op)
 	if (op->result != RES_CLOSED)
 		return true;
 	op->got = REASON_UNTOLD;
-	return op->flags & BY_RW || parse_int(strtok(NULL, BLANKS), &op->got);
+	return op->flags & BY_RW || int_parse(strtok(NULL, BLANKS), &op->got);
 }
 
 static bool add_op(struct history *h, const char *word)
@@ -203,16 +183,18 @@ static bool add_op(struct history *h, const char *word)
 		return false;
 	word = strtok(NULL, BLANKS);
 	if (!word || !parse_stamp(word, &op->end, &op->end_ns) ||
-	    !parse_name(strtok(NULL, BLANKS), 'a', h->nr_actors, &op->actor))
+	    !name_parse(strtok(NULL, BLANKS), 'a', h->nr_actors, &op->actor))
 		return false;
 	word = strtok(NULL, BLANKS);
-	if (parse_name(word, 'c', h->nr_chans, &op->chan))
+	if (name_parse(word, 'c', h->nr_chans, &op->chan))
 		word = strtok(NULL, BLANKS);
-	if (!parse_verb(op, word) || !parse_arg(op) || !parse_flags(op) || !parse_result(op))
+	if (!parse_verb(op, word) || !parse_arg(op) || !parse_flags(op, h->nr_chans) ||
+	    !parse_result(op))
 		return false;
 	h->nr_ops++;
-	/* Of no channel is what concerns processes, and nothing else. */
-	return (op->chan < 0) == (op->verb == SIGNAL || op->verb == KILL) &&
+	/* Of no channel is what concerns processes, or has cases, and nothing else. */
+	return (op->chan < 0) == (op->verb == SIGNAL || op->verb == KILL || op->verb == SELECT) &&
+	       (op->verb == SELECT) == (op->nr_cases > 0) &&
 	       (op->end == NO_STAMP) == (op->result == RES_UNKNOWN);
 }
 
@@ -220,7 +202,7 @@ static bool add_channel(struct history *h)
 {
 	int chan;
 
-	if (!parse_int(strtok(NULL, BLANKS), &chan) || chan != h->nr_chans || chan >= MAX_CHANS)
+	if (!int_parse(strtok(NULL, BLANKS), &chan) || chan != h->nr_chans || chan >= MAX_CHANS)
 		return false;
 	h->nr_chans++;
 	return parse_counter(strtok(NULL, BLANKS), "capacity", &h->capacity[chan]);
@@ -230,7 +212,7 @@ static bool add_actor(struct history *h)
 {
 	int actor, process;
 
-	if (!parse_int(strtok(NULL, BLANKS), &actor) || actor != h->nr_actors ||
+	if (!int_parse(strtok(NULL, BLANKS), &actor) || actor != h->nr_actors ||
 	    actor >= MAX_ACTORS || !parse_counter(strtok(NULL, BLANKS), "process", &process) ||
 	    process < 0 || process >= MAX_PROCS)
 		return false;
@@ -245,7 +227,7 @@ static bool add_endpoint(struct history *h)
 {
 	int chan, process, rights;
 
-	if (!parse_int(strtok(NULL, BLANKS), &process) || !parse_int(strtok(NULL, BLANKS), &chan) ||
+	if (!int_parse(strtok(NULL, BLANKS), &process) || !int_parse(strtok(NULL, BLANKS), &chan) ||
 	    !parse_rights(strtok(NULL, BLANKS), &rights) || process < 0 ||
 	    process >= MAX_PROCS || chan < 0 || chan >= h->nr_chans)
 		return false;
@@ -350,7 +332,9 @@ static void print_result(const struct op *op, FILE *to)
 		print_info(&op->info, to);
 		return;
 	}
-	if (op->verb == RECV && op->result == RES_OK) {
+	if (op->chosen != NO_CASE && op->verb == SELECT)
+		fprintf(to, "case %d ", op->chosen);
+	if (op_receives(op) && op->result == RES_OK) {
 		fprintf(to, "%d", op->got);
 		return;
 	}
@@ -378,11 +362,10 @@ void op_print(const struct op *op, FILE *to)
 		if (verbs[i].verb == op->verb && verbs[i].flags == (op->flags & BY_RW))
 			fprintf(to, "%s", verbs[i].word);
 	print_arg(op, to);
-	for (i = 0; i < ARRAY_SIZE(flag_words); i++)
-		if (op->flags & flag_words[i].flag)
-			fprintf(to, " %s", flag_words[i].word);
+	flags_print(op->flags, to);
 	if (op->flags & DEADLINE)
 		fprintf(to, " deadline %lld", op->deadline);
+	cases_print(op, to);
 	fprintf(to, " = ");
 	print_result(op, to);
 	fputc('\n', to);

@@ -30,11 +30,17 @@
  *	release RIGHTS			close(2) of an endpoint; ok
  *	dup RIGHTS			a new endpoint; noright; ok
  *	info				COUNTERS, see below
+ *	select CASES			of its cases' channels; dontwait, deadline NS,
+ *					ordered; case N RESULT: what send or recv gives
  *	signal aN, kill pN		of no channel; ok
  *
  * bad: its buffer can't be accessed; small: it has no room for any message; slow: its
  * buffer can only be accessed after a while; noright: it used an endpoint that lacks the
- * right. A kill ends when the process is reaped.
+ * right. A kill ends when the process is reaped. A case of a select is "c0 send VALUE" or
+ * "c0 recv", and then what holds for this one: bad, small, slow, noright. For instance
+ *
+ *	5 8 a1 select ordered c0 send 201 c1 recv small = case 1 EMSGSIZE
+ *
  * COUNTERS: "sent 2 received 1 buffered 1 drained 0 senders 0 receivers 0 readers 2
  * writers 2 open", or "closed REASON" in place of "open".
  */
@@ -48,6 +54,7 @@
 #define MAX_ACTORS	8
 #define MAX_PROCS	8
 #define MAX_OPS		160
+#define MAX_CASES	2
 
 #define NO_STAMP	(-1L)
 #define NO_TIME		(-1LL)
@@ -63,7 +70,10 @@
 /* The reason of a close that read(2) can't tell. */
 #define REASON_UNTOLD	99999
 
-enum verb { SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL };
+/* Of a select: no case has happened. */
+#define NO_CASE		(-1)
+
+enum verb { SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL, SELECT };
 
 enum {
 	BY_RW		= 1 << 0,	/* read(2) or write(2) */
@@ -73,6 +83,7 @@ enum {
 	SMALL		= 1 << 4,
 	NORIGHT		= 1 << 5,
 	SLOW		= 1 << 6,
+	ORDERED		= 1 << 7,
 };
 
 struct snapshot {
@@ -81,11 +92,19 @@ struct snapshot {
 	int closed, reason;
 };
 
+/* One send or receive of a select. */
+struct one_case {
+	enum verb verb;
+	unsigned int flags;
+	int chan;
+	int value;
+};
+
 struct op {
 	enum verb verb;
 	unsigned int flags;
 	int actor;
-	int chan;			/* -1: of none */
+	int chan;			/* -1: of none, or of its cases' */
 	long start, end;		/* stamps; end may be NO_STAMP */
 	long long start_ns, end_ns;	/* or NO_TIME */
 	long long deadline;
@@ -93,6 +112,10 @@ struct op {
 	int result;			/* RES_* or errno */
 	int got;			/* what was received: value or reason */
 	struct snapshot info;
+	/* Of a select: */
+	int nr_cases;
+	struct one_case cases[MAX_CASES];
+	int chosen;			/* or NO_CASE; the result is that case's then */
 };
 
 struct history {
@@ -110,6 +133,27 @@ int history_read(struct history *h, FILE *from);
 /* One line of it; false: not understood. */
 bool history_add_line(struct history *h, const char *line);
 void history_init(struct history *h);
+
+/* case.c: what the text says of a transfer, and the cases of a select in particular. */
+bool int_parse(const char *word, int *value);
+/* A number after a letter, as in a0; below @limit. */
+bool name_parse(const char *word, char letter, int limit, int *value);
+unsigned int flag_parse(const char *word);		/* 0: none of this name */
+void flags_print(unsigned int flags, FILE *to);
+/* Where a flag belongs: to the case that was read last, or to the whole operation. */
+unsigned int *flags_of_last(struct op *op, unsigned int flag);
+/* Goes on with strtok(); false: @word begins no case. */
+bool case_parse(struct op *op, const char *word, int nr_chans);
+/* Goes on to what came of the case, if one was chosen. */
+bool chosen_parse(struct op *op, char **word);
+void cases_print(const struct op *op, FILE *to);
+
+/* One of a select's cases; a plain send or receive has only its case 0. */
+struct one_case op_case(const struct op *op, int nr);
+/* What has happened, if anything, is a receive. */
+bool op_receives(const struct op *op);
+/* Has it to do with this channel? */
+bool op_concerns(const struct op *op, int chan);
 
 void op_print(const struct op *op, FILE *to);
 void history_print(const struct history *h, FILE *to);

@@ -33,6 +33,22 @@ static int count_under_way(void)
 	return n;
 }
 
+/* In how many places all that are under way wait, if they wait. */
+static int count_places(void)
+{
+	const struct notes *notes;
+	int nr, n = 0, last;
+
+	for (nr = 0; nr < NR_WORKERS; nr++) {
+		if (!is_under_way(nr))
+			continue;
+		notes = &shared->notes[nr];
+		last = __atomic_load_n(&notes->nr, __ATOMIC_ACQUIRE) - 1;
+		n += last >= 0 && notes->ops[last].verb == SELECT ? notes->ops[last].nr_cases : 1;
+	}
+	return n;
+}
+
 static bool has_notes(int beyond)
 {
 	return shared->notes[MANAGER].nr + beyond < OPS_PER_ACTOR;
@@ -164,7 +180,7 @@ bool see_to_the_end(void)
 	while (count_under_way()) {
 		blocked = count_blocked(&all_seen);
 		now = time_now();
-		if (blocked >= count_under_way() || (!all_seen && now - begin > UNSEEN_NS)) {
+		if (blocked >= count_places() || (!all_seen && now - begin > UNSEEN_NS)) {
 			help();
 			begin = time_now();
 		} else if (now - begin > stuck_ns) {

@@ -6,69 +6,27 @@
 
 /* --- the first step of each operation ------------------------------------------------------ */
 
-static void begin_send(struct step *s, int actor)
+static void begin_transfer(struct step *s, int actor)
 {
 	const struct op *op = s->v->active[actor];
-	struct config *c = &s->c;
-	int receiver;
 
-	if (op->flags & BAD) {
-		end_op(s, actor, EFAULT);
+	if (op->verb == SEND && op->flags & BAD)
+		end_op(s, actor, 0, EFAULT);
+	else if (try_case(s, actor, 0))
 		return;
-	}
-	if (c->closed) {
-		end_op(s, actor, EPIPE);
-		return;
-	}
-	while (c->nr_queue) {
-		receiver = c->queue[0];
-		remove_from_queue(c, 0);
-		if (s->v->active[receiver]->flags & SMALL) {
-			end_op(s, receiver, EMSGSIZE);
-			continue;
-		}
-		add_to_line(s, actor, HANDED);
-		c->sent++;
-		begin_copy(s, receiver, op_index(s->v, actor));
-		end_op(s, actor, RES_OK);
-		return;
-	}
-	if (has_slot(s)) {
-		add_to_line(s, actor, BUFFERED);
-		c->sent++;
-		end_op(s, actor, RES_OK);
-	} else if (op->flags & DONTWAIT) {
-		end_op(s, actor, EAGAIN);
-	} else {
-		add_to_line(s, actor, WAITING);
-		c->stage[actor] = BLOCKED;
-	}
-}
-
-static void begin_recv(struct step *s, int actor)
-{
-	struct config *c = &s->c;
-	int i = first_at_hand(c);
-
-	if (i >= 0) {
-		take(s, actor, i);
-	} else if (c->closed && !c->nr_line) {
-		end_closed(s, actor);
-	} else if (s->v->active[actor]->flags & DONTWAIT) {
-		end_op(s, actor, EAGAIN);
-	} else {
-		c->queue[c->nr_queue++] = actor;
-		c->stage[actor] = BLOCKED;
-	}
+	else if (op->flags & DONTWAIT)
+		end_op(s, actor, 0, EAGAIN);
+	else
+		queue_up(s, actor, 0);
 }
 
 static void begin_close(struct step *s, int actor)
 {
 	if (s->c.closed) {
-		end_op(s, actor, EPIPE);
+		end_op(s, actor, 0, EPIPE);
 		return;
 	}
-	end_op(s, actor, RES_OK);
+	end_op(s, actor, 0, RES_OK);
 	shut(s, s->v->active[actor]->arg);
 }
 
@@ -78,7 +36,7 @@ static void begin_info(struct step *s, int actor)
 	struct snapshot is;
 
 	look(&s->c, &is);
-	end_op(s, actor, RES_OK);
+	end_op(s, actor, 0, RES_OK);
 	if (op->result == RES_OK && memcmp(&is, &op->info, sizeof(is)))
 		s->dead = true;
 }
@@ -156,19 +114,14 @@ static void forget_actors(struct step *s, int process)
 
 /* --- all steps of an operation ------------------------------------------------------------- */
 
-struct sink {
-	void (*found)(const struct config *to, void *arg);
-	void *arg;
-};
-
-static void step_begin(struct step *s, const struct view *v, const struct config *from)
+void step_begin(struct step *s, const struct view *v, const struct config *from)
 {
 	s->v = v;
 	s->c = *from;
 	s->dead = false;
 }
 
-static void step_end(struct step *s, const struct sink *sink)
+void step_end(struct step *s, const struct sink *sink)
 {
 	if (!s->dead)
 		sink->found(&s->c, sink->arg);
@@ -180,15 +133,13 @@ static void step_first(struct step *s, int actor)
 	int process = s->v->h->process[actor];
 
 	if (op->flags & NORIGHT) {
-		end_op(s, actor, op->verb == DUP ? EPERM : EBADF);
+		end_op(s, actor, 0, op->verb == DUP ? EPERM : EBADF);
 		return;
 	}
 	switch (op->verb) {
 	case SEND:
-		begin_send(s, actor);
-		break;
 	case RECV:
-		begin_recv(s, actor);
+		begin_transfer(s, actor);
 		break;
 	case CLOSE:
 		begin_close(s, actor);
@@ -198,19 +149,18 @@ static void step_first(struct step *s, int actor)
 		break;
 	case DUP:
 		s->c.endpoints[process][op->arg]++;
-		end_op(s, actor, RES_OK);
+		end_op(s, actor, 0, RES_OK);
 		break;
 	case INFO:
 		begin_info(s, actor);
 		break;
 	default:
-		end_op(s, actor, RES_OK);
+		end_op(s, actor, 0, RES_OK);
 		break;
 	}
 }
 
-/* Something that ends a wait has come: a signal, the deadline, a kill. */
-static bool may_give_up(const struct view *v, int actor, int with)
+bool may_give_up(const struct view *v, int actor, int with)
 {
 	const struct op *op = v->active[actor];
 	bool late = op->flags & DEADLINE && (v->now == NO_TIME || v->now >= op->deadline);
@@ -235,21 +185,13 @@ static void give_up(const struct view *v, const struct config *from, int actor,
 	if (!may_give_up(v, actor, op->result))
 		return;
 	step_begin(&s, v, from);
-	if (op->verb == SEND) {
-		i = find_in_line(from, op_index(v, actor));
-		if (from->place[i] == LENT) {
-			s.c.place[i] = HANDED;
-			end_op(&s, actor, RES_OK);
-			step_end(&s, sink);
-			return;
-		}
-		remove_from_line(&s.c, i);
+	i = op->verb == SEND ? find_in_line(from, NTH(op_index(v, actor), 0)) : -1;
+	if (i >= 0 && from->place[i] == LENT) {
+		s.c.place[i] = HANDED;
+		end_op(&s, actor, 0, RES_OK);
 	} else {
-		for (i = 0; from->queue[i] != actor; i++)
-			;
-		remove_from_queue(&s.c, i);
+		end_op(&s, actor, 0, op->result == ETIMEDOUT ? ETIMEDOUT : EINTR);
 	}
-	end_op(&s, actor, op->result == ETIMEDOUT ? ETIMEDOUT : EINTR);
 	step_end(&s, sink);
 }
 
@@ -262,10 +204,10 @@ static void copy_done(const struct view *v, const struct config *from, int actor
 
 	step_begin(&s, v, from);
 	if (lent)
-		end_op(&s, sender_of(&s, i), RES_OK);
+		end_op(&s, sender_of(&s, i), 0, RES_OK);
 	remove_from_line(&s.c, i);
 	s.c.received++;
-	end_op(&s, actor, RES_OK);
+	end_op(&s, actor, from->copies[actor], RES_OK);
 	settle(&s);
 	step_end(&s, sink);
 }
@@ -283,7 +225,7 @@ static void copy_failed(const struct view *v, const struct config *from, int act
 	} else {
 		s.c.place[i] = BUFFERED;
 	}
-	end_op(&s, actor, err);
+	end_op(&s, actor, from->copies[actor], err);
 	settle(&s);
 	step_end(&s, sink);
 }
@@ -293,7 +235,7 @@ static void end_copy(const struct view *v, const struct config *from, int actor,
 {
 	const struct op *op = v->active[actor];
 
-	if (op->flags & BAD)
+	if (op_case(op, from->copies[actor]).flags & BAD)
 		copy_failed(v, from, actor, EFAULT, sink);
 	else
 		copy_done(v, from, actor, sink);
@@ -326,7 +268,7 @@ static void go_on_dying(const struct view *v, const struct config *from, int act
 		step_end(&s, sink);
 	}
 	if (!any) {
-		end_op(&s, actor, RES_OK);
+		end_op(&s, actor, 0, RES_OK);
 		step_end(&s, sink);
 	}
 }
@@ -344,6 +286,10 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 	}
 	switch (from->stage[actor]) {
 	case BEGUN:
+		if (op->verb == SELECT) {
+			select_begin(v, from, actor, &sink);
+			break;
+		}
 		step_begin(&s, v, from);
 		step_first(&s, actor);
 		/* A sender that came first and a receiver that came later, or so. */
@@ -351,7 +297,13 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 		step_end(&s, &sink);
 		break;
 	case BLOCKED:
-		give_up(v, from, actor, &sink);
+		if (op->verb == SELECT)
+			select_go(v, from, actor, &sink);
+		else
+			give_up(v, from, actor, &sink);
+		break;
+	case LEAVING:
+		select_leave(v, from, actor, &sink);
 		break;
 	case COPYING:
 		end_copy(v, from, actor, &sink);
@@ -360,7 +312,7 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 	case SHUT:
 		step_begin(&s, v, from);
 		if (!go_on_releasing(&s, actor))
-			end_op(&s, actor, RES_OK);
+			end_op(&s, actor, 0, RES_OK);
 		step_end(&s, &sink);
 		break;
 	default:

@@ -46,6 +46,22 @@
  *	left the state of WAITING (and not come back), buffered what is in line but not
  *	WAITING.
  * Without the right to do it, an operation is EBADF and nothing more.
+ * SELECT. A case without the right, or a send from a bad buffer: the errno of the first
+ *	such case, and nothing more. Else, at one instant, its cases on this channel are
+ *	tried one after the other, in any order or as listed, each as a send or a receive
+ *	begins; the first that need not wait happens. If all must wait, it is EAGAIN with
+ *	DONTWAIT, or all of them join the line and the queue. From then on a case happens
+ *	as that of any other who waits, and the select's other places are gone at that
+ *	instant. Its message is never LENT: it is HANDED at once, and the select ends
+ *	with success. No case meets another of the same select.
+ *
+ *	Of its cases on the other channel nothing is known here but the outcome that was
+ *	recorded. If one of those is to happen, it does so at any instant. Then a select
+ *	that waits here is LEAVING, as it is after giving up: nobody meets it any more,
+ *	and its places, which INFO still counts, go one by one. It need not even have
+ *	looked at this channel, unless it is ordered and a case of this channel is listed
+ *	before the one that happens. And one that is not ordered may have offered its
+ *	message before, for an instant: to nobody but receivers without room for it.
  *
  * After each of these steps, at the same instant, until nothing more is possible:
  * the first waiting receiver gets what is at hand, or is told CLOSED as above; while
@@ -66,30 +82,41 @@
 
 #define MAX_LINE	32
 
+/*
+ * One send of an operation, as it stands in the line, or one receive of an actor, as it
+ * stands in the queue, in one number: a select may have several.
+ */
+#define NTH(of, nr)	((of) * MAX_CASES + (nr))
+#define OF(nth)		((nth) / MAX_CASES)
+#define NR(nth)		((nth) % MAX_CASES)
+
 enum place { NOWHERE, BUFFERED, TAKEN, WAITING, LENT, HANDED };
 
-/* Where an actor's operation is. The last four belong to releases. */
-enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT };
+/* Where an actor's operation is. COUNTED and SHUT belong to releases. */
+enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT, LEAVING };
 
 /* One possible state of the channel and of the operations under way. No padding. */
 struct config {
+	int reason;
+	unsigned short line[MAX_LINE];	/* sends of operations */
+	/* COPYING: the message, as in the line. COUNTED, SHUT: rights that ended. */
+	unsigned short held[MAX_ACTORS];
+	unsigned char place[MAX_LINE];
+	unsigned char queue[MAX_ACTORS * MAX_CASES];	/* receives of actors */
+	unsigned char stage[MAX_ACTORS];
+	unsigned char copies[MAX_ACTORS];	/* COPYING: which case */
+	unsigned char endpoints[MAX_PROCS][4];
 	unsigned char nr_line;
 	unsigned char nr_queue;
 	unsigned char closed;
 	unsigned char sent, received, drained;
-	unsigned char line[MAX_LINE];	/* operations that sent */
-	unsigned char place[MAX_LINE];
-	unsigned char queue[MAX_ACTORS];
-	unsigned char stage[MAX_ACTORS];
-	/* COPYING: the operation that sent it. COUNTED, SHUT: rights that ended. */
-	unsigned char held[MAX_ACTORS];
-	unsigned char endpoints[MAX_PROCS][4];
 	unsigned char unused[2];	/* in place of padding: states are compared as bytes */
-	int reason;
 };
 
-_Static_assert(sizeof(struct config) == 3 * MAX_ACTORS + 2 * MAX_LINE + 4 * MAX_PROCS + 12,
+_Static_assert(sizeof(struct config) ==
+	       (4 + MAX_CASES) * MAX_ACTORS + 3 * MAX_LINE + 4 * MAX_PROCS + 12,
 	       "there is padding in struct config");
+_Static_assert(NTH(MAX_OPS, 0) <= 0xffff && NTH(MAX_ACTORS, 0) <= 0xff, "numbers fit");
 
 /* What the search knows at a point of the history, the same for all configs. */
 struct view {

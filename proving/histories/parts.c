@@ -26,22 +26,47 @@ bool has_slot(const struct step *s)
 	return count_places(&s->c, BUFFERED, TAKEN) < s->v->h->capacity[s->v->chan];
 }
 
-int first_at_hand(const struct config *c)
+/* A sender that waits and can be met. */
+static bool waits_in_line(const struct step *s, int i)
+{
+	return s->c.place[i] == WAITING && s->c.stage[sender_of(s, i)] != LEAVING;
+}
+
+/* Those of @not_of, who looks, do not count. */
+int first_at_hand(const struct step *s, int not_of)
 {
 	int i;
 
-	for (i = 0; i < c->nr_line; i++)
-		if (c->place[i] == BUFFERED || c->place[i] == WAITING)
+	for (i = 0; i < s->c.nr_line; i++)
+		if (s->c.place[i] == BUFFERED ||
+		    (waits_in_line(s, i) && sender_of(s, i) != not_of))
 			return i;
 	return -1;
 }
 
-int find_in_line(const struct config *c, int sent_by)
+/* A number in the queue. */
+int first_receiver(const struct step *s)
+{
+	int i;
+
+	for (i = 0; i < s->c.nr_queue; i++)
+		if (s->c.stage[OF(s->c.queue[i])] != LEAVING)
+			return i;
+	return -1;
+}
+
+/* On a closed channel the only ones that are WAITING are about to leave. */
+bool is_drained(const struct config *c)
+{
+	return c->closed && c->nr_line == count_places(c, WAITING, WAITING);
+}
+
+int find_in_line(const struct config *c, int sent)
 {
 	int i;
 
 	for (i = 0; i < c->nr_line; i++)
-		if (c->line[i] == sent_by)
+		if (c->line[i] == sent)
 			return i;
 	return -1;
 }
@@ -77,28 +102,51 @@ bool is_killed(const struct view *v, int actor)
 	return v->dying[v->h->process[actor]];
 }
 
-/* --- what steps are made of ---------------------------------------------------------- */
-
-void end_op(struct step *s, int actor, int result)
+int sender_of(const struct step *s, int i)
 {
-	int recorded = s->v->active[actor]->result;
-
-	s->c.stage[actor] = ENDED;
-	s->c.held[actor] = 0;
-	if (recorded != RES_UNKNOWN && recorded != result)
-		s->dead = true;
+	return s->v->h->ops[OF(s->c.line[i])].actor;
 }
 
-void end_closed(struct step *s, int actor)
+/* --- what steps are made of ---------------------------------------------------------- */
+
+/* All places in which @actor waits. */
+static void stop_waiting(struct step *s, int actor)
+{
+	struct config *c = &s->c;
+	int i;
+
+	for (i = c->nr_line; i--;)
+		if (c->place[i] == WAITING && sender_of(s, i) == actor)
+			remove_from_line(c, i);
+	for (i = c->nr_queue; i--;)
+		if (OF(c->queue[i]) == actor)
+			remove_from_queue(c, i);
+}
+
+void end_op(struct step *s, int actor, int nr, int result)
 {
 	const struct op *op = s->v->active[actor];
 
-	end_op(s, actor, RES_CLOSED);
+	stop_waiting(s, actor);
+	s->c.stage[actor] = ENDED;
+	s->c.held[actor] = 0;
+	s->c.copies[actor] = 0;
+	if (op->result == RES_UNKNOWN)
+		return;
+	if (op->result != result || (op->verb == SELECT && op->chosen != nr))
+		s->dead = true;
+}
+
+void end_closed(struct step *s, int actor, int nr)
+{
+	const struct op *op = s->v->active[actor];
+
+	end_op(s, actor, nr, RES_CLOSED);
 	if (op->result == RES_CLOSED && op->got != REASON_UNTOLD && op->got != s->c.reason)
 		s->dead = true;
 }
 
-void add_to_line(struct step *s, int actor, enum place place)
+void add_to_line(struct step *s, int actor, int nr, enum place place)
 {
 	struct config *c = &s->c;
 
@@ -106,7 +154,7 @@ void add_to_line(struct step *s, int actor, enum place place)
 		s->dead = true;
 		return;
 	}
-	c->line[c->nr_line] = op_index(s->v, actor);
+	c->line[c->nr_line] = NTH(op_index(s->v, actor), nr);
 	c->place[c->nr_line++] = place;
 }
 
@@ -114,7 +162,7 @@ void remove_from_line(struct config *c, int i)
 {
 	int n = --c->nr_line;
 
-	memmove(c->line + i, c->line + i + 1, n - i);
+	memmove(c->line + i, c->line + i + 1, (n - i) * sizeof(c->line[0]));
 	memmove(c->place + i, c->place + i + 1, n - i);
 	c->line[n] = 0;
 	c->place[n] = NOWHERE;
@@ -128,37 +176,106 @@ void remove_from_queue(struct config *c, int i)
 	c->queue[n] = 0;
 }
 
-int sender_of(const struct step *s, int i)
-{
-	return s->v->h->ops[s->c.line[i]].actor;
-}
-
 /* @actor copies a message; only the one that it is recorded to have got will do. */
-void begin_copy(struct step *s, int actor, int sent_by)
+void begin_copy(struct step *s, int actor, int nr, int sent)
 {
 	const struct op *op = s->v->active[actor];
 
+	stop_waiting(s, actor);
 	s->c.stage[actor] = COPYING;
-	s->c.held[actor] = sent_by;
+	s->c.held[actor] = sent;
+	s->c.copies[actor] = nr;
 	if (op->result == RES_UNKNOWN)
 		return;
-	if (op->flags & BAD ? op->result != EFAULT :
-	    op->result != RES_OK || op->got != s->v->h->ops[sent_by].arg)
+	if (op_case(op, nr).flags & BAD ? op->result != EFAULT :
+	    op->result != RES_OK || op->got != op_case(&s->v->h->ops[OF(sent)], NR(sent)).value)
+		s->dead = true;
+	if (op->verb == SELECT && op->chosen != nr)
 		s->dead = true;
 }
 
-void take(struct step *s, int actor, int i)
+void take(struct step *s, int actor, int nr, int i)
+{
+	struct config *c = &s->c;
+	int sent = c->line[i];
+
+	if (op_case(s->v->active[actor], nr).flags & SMALL) {
+		end_op(s, actor, nr, EMSGSIZE);
+		return;
+	}
+	if (c->place[i] == BUFFERED) {
+		c->place[i] = TAKEN;
+	} else {
+		c->sent++;
+		c->place[i] = LENT;
+		if (s->v->h->ops[OF(sent)].verb == SELECT) {
+			c->place[i] = HANDED;
+			end_op(s, sender_of(s, i), NR(sent), RES_OK);
+		}
+	}
+	begin_copy(s, actor, nr, sent);
+}
+
+static bool try_send(struct step *s, int actor, int nr)
+{
+	struct config *c = &s->c;
+	int first, receiver, with;
+
+	if (c->closed) {
+		end_op(s, actor, nr, EPIPE);
+		return true;
+	}
+	while ((first = first_receiver(s)) >= 0) {
+		receiver = OF(c->queue[first]);
+		with = NR(c->queue[first]);
+		remove_from_queue(c, first);
+		if (op_case(s->v->active[receiver], with).flags & SMALL) {
+			end_op(s, receiver, with, EMSGSIZE);
+			continue;
+		}
+		add_to_line(s, actor, nr, HANDED);
+		c->sent++;
+		begin_copy(s, receiver, with, NTH(op_index(s->v, actor), nr));
+		end_op(s, actor, nr, RES_OK);
+		return true;
+	}
+	if (!has_slot(s))
+		return false;
+	add_to_line(s, actor, nr, BUFFERED);
+	c->sent++;
+	end_op(s, actor, nr, RES_OK);
+	return true;
+}
+
+static bool try_recv(struct step *s, int actor, int nr)
+{
+	int i = first_at_hand(s, NOBODY);
+
+	if (i >= 0)
+		take(s, actor, nr, i);
+	else if (is_drained(&s->c))
+		end_closed(s, actor, nr);
+	else
+		return false;
+	return true;
+}
+
+bool try_case(struct step *s, int actor, int nr)
+{
+	if (op_case(s->v->active[actor], nr).verb == SEND)
+		return try_send(s, actor, nr);
+	return try_recv(s, actor, nr);
+}
+
+void queue_up(struct step *s, int actor, int nr)
 {
 	struct config *c = &s->c;
 
-	if (s->v->active[actor]->flags & SMALL) {
-		end_op(s, actor, EMSGSIZE);
-		return;
-	}
-	if (c->place[i] == WAITING)
-		c->sent++;
-	c->place[i] = c->place[i] == WAITING ? LENT : TAKEN;
-	begin_copy(s, actor, c->line[i]);
+	if (op_case(s->v->active[actor], nr).verb == SEND)
+		add_to_line(s, actor, nr, WAITING);
+	else
+		c->queue[c->nr_queue++] = NTH(actor, nr);
+	c->stage[actor] = BLOCKED;
 }
 
 /* --- what happens by itself -------------------------------------------------------------- */
@@ -171,12 +288,11 @@ static bool expel_sender(struct step *s)
 	for (i = 0; c->closed && i < c->nr_line; i++) {
 		if (c->place[i] == LENT) {
 			c->place[i] = HANDED;
-			end_op(s, sender_of(s, i), RES_OK);
+			end_op(s, sender_of(s, i), NR(c->line[i]), RES_OK);
 			return true;
 		}
-		if (c->place[i] == WAITING) {
-			end_op(s, sender_of(s, i), EPIPE);
-			remove_from_line(c, i);
+		if (waits_in_line(s, i)) {
+			end_op(s, sender_of(s, i), NR(c->line[i]), EPIPE);
 			return true;
 		}
 	}
@@ -186,16 +302,19 @@ static bool expel_sender(struct step *s)
 static bool serve_receiver(struct step *s)
 {
 	struct config *c = &s->c;
-	int i = first_at_hand(c), actor = c->queue[0];
-	bool drained = c->closed && !c->nr_line;
+	int first = first_receiver(s), actor, nr, i;
 
-	if (!c->nr_queue || (i < 0 && !drained))
+	if (first < 0)
 		return false;
-	remove_from_queue(c, 0);
+	actor = OF(c->queue[first]);
+	nr = NR(c->queue[first]);
+	i = first_at_hand(s, actor);
+	if (i < 0 && !is_drained(c))
+		return false;
 	if (i < 0)
-		end_closed(s, actor);
+		end_closed(s, actor, nr);
 	else
-		take(s, actor, i);
+		take(s, actor, nr, i);
 	return true;
 }
 
@@ -207,11 +326,11 @@ static bool admit_sender(struct step *s)
 	if (c->closed || !has_slot(s))
 		return false;
 	for (i = 0; i < c->nr_line; i++) {
-		if (c->place[i] != WAITING)
+		if (!waits_in_line(s, i))
 			continue;
 		c->place[i] = BUFFERED;
 		c->sent++;
-		end_op(s, sender_of(s, i), RES_OK);
+		end_op(s, sender_of(s, i), NR(c->line[i]), RES_OK);
 		return true;
 	}
 	return false;

@@ -15,26 +15,49 @@ struct step {
 };
 
 /* Questions. Places in the line are numbers from 0; -1: none. */
+#define NOBODY	(-1)
 int count_rights(const struct config *c, int right);
 bool has_slot(const struct step *s);
-int first_at_hand(const struct config *c);
-int find_in_line(const struct config *c, int sent_by);
+bool is_drained(const struct config *c);
+int first_at_hand(const struct step *s, int not_of);
+int first_receiver(const struct step *s);
+int find_in_line(const struct config *c, int sent);
 int op_index(const struct view *v, int actor);
 bool is_killed(const struct view *v, int actor);
 int sender_of(const struct step *s, int i);
 void look(const struct config *c, struct snapshot *is);
 
-/* Changes. */
-void end_op(struct step *s, int actor, int result);
-void end_closed(struct step *s, int actor);
-void add_to_line(struct step *s, int actor, enum place place);
+/* Changes. Of plain sends and receives the only case is 0. */
+void end_op(struct step *s, int actor, int nr, int result);
+void end_closed(struct step *s, int actor, int nr);
+void add_to_line(struct step *s, int actor, int nr, enum place place);
 void remove_from_line(struct config *c, int i);
 void remove_from_queue(struct config *c, int i);
-void begin_copy(struct step *s, int actor, int sent_by);
-void take(struct step *s, int actor, int i);
+void begin_copy(struct step *s, int actor, int nr, int sent);
+void take(struct step *s, int actor, int nr, int i);
+/* Begins a send or receive; false: it would have to wait. Who had no room was told so. */
+bool try_case(struct step *s, int actor, int nr);
+void queue_up(struct step *s, int actor, int nr);
 
 /* What happens by itself, and a close with it. */
 void settle(struct step *s);
 void shut(struct step *s, int reason);
+
+/* model_select.c: all steps of a select on this channel. */
+struct sink {
+	void (*found)(const struct config *to, void *arg);
+	void *arg;
+};
+
+void step_begin(struct step *s, const struct view *v, const struct config *from);
+void step_end(struct step *s, const struct sink *sink);
+/* Something that ends a wait has come: a signal, the deadline, a kill. */
+bool may_give_up(const struct view *v, int actor, int with);
+void select_begin(const struct view *v, const struct config *from, int actor,
+		  const struct sink *sink);
+void select_go(const struct view *v, const struct config *from, int actor,
+	       const struct sink *sink);
+void select_leave(const struct view *v, const struct config *from, int actor,
+		  const struct sink *sink);
 
 #endif /* HISTORIES_PARTS_H */

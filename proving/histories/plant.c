@@ -19,18 +19,13 @@ static bool ended_before(const struct op *a, const struct op *b)
 	return a->end != NO_STAMP && a->end < b->start;
 }
 
-static bool concerns(const struct op *op, int chan)
-{
-	return op->chan < 0 || op->chan == chan;
-}
-
 /* A message may have come back, so that it was received after one that came later. */
 static bool may_come_back(const struct history *h, int chan)
 {
 	int i;
 
 	for (i = 0; i < h->nr_ops; i++)
-		if (concerns(&h->ops[i], chan) &&
+		if (op_concerns(&h->ops[i], chan) &&
 		    (h->ops[i].result == EFAULT || h->ops[i].result == RES_UNKNOWN ||
 		     h->ops[i].verb == KILL))
 			return true;
@@ -43,7 +38,7 @@ static bool is_quiet(const struct history *h, const struct op *last)
 	int i;
 
 	for (i = 0; i < h->nr_ops; i++)
-		if (&h->ops[i] != last && concerns(&h->ops[i], last->chan) &&
+		if (&h->ops[i] != last && op_concerns(&h->ops[i], last->chan) &&
 		    !ended_before(&h->ops[i], last))
 			return false;
 	return true;
@@ -60,12 +55,12 @@ static const struct op *sender_of(const struct history *h, const struct op *recv
 	return NULL;
 }
 
-static const struct op *earlier_close(const struct history *h, const struct op *before)
+const struct op *closed_before(const struct history *h, int chan, const struct op *before)
 {
 	int i;
 
 	for (i = 0; i < h->nr_ops; i++)
-		if (h->ops[i].verb == CLOSE && h->ops[i].chan == before->chan &&
+		if (h->ops[i].verb == CLOSE && h->ops[i].chan == chan &&
 		    h->ops[i].result == RES_OK && ended_before(&h->ops[i], before))
 			return &h->ops[i];
 	return NULL;
@@ -207,7 +202,7 @@ static bool wrong_reason(struct history *h, struct op *op)
 
 static bool sent_after_close(struct history *h, struct op *op)
 {
-	if (op->verb != SEND || op->result != EPIPE || !earlier_close(h, op))
+	if (op->verb != SEND || op->result != EPIPE || !closed_before(h, op->chan, op))
 		return false;
 	op->result = RES_OK;
 	return true;
@@ -215,7 +210,7 @@ static bool sent_after_close(struct history *h, struct op *op)
 
 static bool closed_twice(struct history *h, struct op *op)
 {
-	if (op->verb != CLOSE || op->result != EPIPE || !earlier_close(h, op))
+	if (op->verb != CLOSE || op->result != EPIPE || !closed_before(h, op->chan, op))
 		return false;
 	op->result = RES_OK;
 	return true;
@@ -228,7 +223,7 @@ static bool closed_by_nobody(struct history *h, struct op *op)
 	if (op->verb != SEND || op->result != RES_OK)
 		return false;
 	for (by = h->ops; by < h->ops + h->nr_ops; by++)
-		if (concerns(by, op->chan) && by->start < op->end &&
+		if (op_concerns(by, op->chan) && by->start < op->end &&
 		    (by->verb == CLOSE || by->verb == RELEASE || by->verb == KILL))
 			return false;
 	op->result = EPIPE;
@@ -269,10 +264,14 @@ static bool again_without_being_asked(struct history *h, struct op *op)
 
 static bool fault_without_bad_memory(struct history *h, struct op *op)
 {
+	int nr;
+
 	(void)h;
 	if (op->result != EFAULT)
 		return false;
 	op->flags &= ~BAD;
+	for (nr = 0; nr < op->nr_cases; nr++)
+		op->cases[nr].flags &= ~BAD;
 	return true;
 }
 
@@ -331,6 +330,9 @@ static const struct {
 	RULE(timed_out_early), RULE(again_without_being_asked), RULE(fault_without_bad_memory),
 	RULE(right_grown), RULE(seen_one_more_sent), RULE(seen_one_more_in_the_buffer),
 	RULE(seen_one_more_waiting), RULE(seen_one_more_endpoint),
+	RULE(another_case_chosen), RULE(received_by_two_selects),
+	RULE(received_from_a_case_not_chosen), RULE(default_though_closed),
+	RULE(second_chosen_though_first_ready),
 #undef RULE
 };
 

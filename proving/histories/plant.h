@@ -9,7 +9,7 @@
 
 #include "history.h"
 
-#define MAX_RULES	24
+#define MAX_RULES	32
 
 struct plants {
 	unsigned long rejected[MAX_RULES];	/* by rule */
@@ -20,5 +20,15 @@ struct plants {
 void plant_all(const struct history *h, struct plants *plants);
 /* How many of each, as one comment. */
 void plants_report(const struct plants *plants);
+
+/* A close of @chan that ended before @before began; NULL: none. */
+const struct op *closed_before(const struct history *h, int chan, const struct op *before);
+
+/* plant_select.c: these change @op, or say that there is nothing to change. */
+bool another_case_chosen(struct history *h, struct op *op);
+bool received_by_two_selects(struct history *h, struct op *op);
+bool received_from_a_case_not_chosen(struct history *h, struct op *op);
+bool default_though_closed(struct history *h, struct op *op);
+bool second_chosen_though_first_ready(struct history *h, struct op *op);
 
 #endif /* HISTORIES_PLANT_H */

@@ -177,7 +177,7 @@ static void set_scene(unsigned long long seed)
 	actor_init(&manager, MANAGER, seed);
 	reset_notes();
 	choose_parties();
-	shared->nr_chans = 1 + !actor_random(&manager, 3);
+	shared->nr_chans = 1 + actor_random(&manager, 2);
 	for (chan = 0; chan < shared->nr_chans; chan++) {
 		history.capacity[chan] = capacities[actor_random(&manager, 7)];
 		shared->base_fd[chan] = new_channel(history.capacity[chan]);

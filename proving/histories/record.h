@@ -61,7 +61,7 @@ struct shared {
 struct actor {
 	int nr;
 	unsigned long long random;
-	int nr_ops;			/* operations so far, for unique values */
+	int nr_ops;			/* values sent so far */
 	int fd[MAX_CHANS][MAX_ENDPOINTS];
 	int rights[MAX_CHANS][MAX_ENDPOINTS];	/* 0: none there */
 };
@@ -78,11 +78,19 @@ void actor_info(struct actor *actor, int chan);
 bool actor_close(struct actor *actor, int chan);
 bool actor_release(struct actor *actor, int chan);
 void actor_put_away(struct actor *actor);
+int actor_choose_endpoint(struct actor *actor, int chan, int right);
+unsigned int actor_choose_waiting(struct actor *actor, struct op *op);
+enum verb actor_choose_direction(struct actor *actor, int chan, int n);
+int actor_new_value(struct actor *actor);
 struct op *note_begin(struct actor *actor, enum verb verb, int chan, int arg);
+void note_start(struct op *op);
 void note_end(struct op *op, int result);
 int endpoint_dup(int fd, int rights);
 int endpoint_look(int fd, struct snapshot *is);
 long long time_now(void);
+
+/* actor_select.c */
+void actor_select(struct actor *actor, int chan);
 
 /* slow.c: memory of an actor in this process */
 bool memory_init(int process);

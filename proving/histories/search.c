@@ -35,6 +35,8 @@ struct search {
 	struct event events[2 * MAX_OPS];
 	int nr_events;
 	bool overflow;
+	const struct pin *pin;		/* NULL: none */
+	long stamp;			/* steps are taken before this */
 };
 
 unsigned long long states_visited;
@@ -71,11 +73,10 @@ static uint32_t hash(const struct config *c)
 }
 
 /* Adds what has not been seen since the table was emptied. */
-static void see(const struct config *c, void *arg)
+static void see(const struct config *c)
 {
 	uint32_t i = hash(c) % TABLE_SIZE;
 
-	(void)arg;
 	while (table.age[i] == table.now) {
 		if (!memcmp(c, &seen.configs[table.index[i]], sizeof(*c)))
 			return;
@@ -89,6 +90,30 @@ static void see(const struct config *c, void *arg)
 	table.index[i] = seen.nr;
 	seen.configs[seen.nr++] = *c;
 	states_visited++;
+}
+
+/* --- a select that was decided at a known time ----------------------------------------------- */
+
+static bool is_decided(const struct config *c, const struct op *op)
+{
+	enum stage stage = c->stage[op->actor];
+
+	return stage == COPYING || stage == ENDED || stage == LEAVING;
+}
+
+static bool is_too_early(const struct config *from, const struct config *to)
+{
+	const struct pin *pin = search.pin;
+
+	return pin && search.view.active[pin->op->actor] == pin->op &&
+	       search.stamp <= pin->after && !is_decided(from, pin->op) &&
+	       is_decided(to, pin->op);
+}
+
+static void see_step(const struct config *to, void *from)
+{
+	if (!is_too_early(from, to))
+		see(to);
 }
 
 /* --- the history as a sequence of starts and ends ------------------------------------------ */
@@ -133,7 +158,7 @@ static void collect_events(const struct history *h, int chan)
 
 	search.nr_events = 0;
 	for (op = h->ops; op < h->ops + h->nr_ops; op++) {
-		if (op->chan >= 0 && op->chan != chan)
+		if (!op_concerns(op, chan))
 			continue;
 		add_event(op, op->start, op->start_ns, true);
 		add_event(op, op->end, op->end_ns, false);
@@ -166,7 +191,7 @@ static void expand(const struct config *from)
 
 	for (a = 0; a < search.view.h->nr_actors; a++)
 		if (search.view.active[a])
-			config_steps(&search.view, from, a, see, NULL);
+			config_steps(&search.view, from, a, see_step, (void *)from);
 }
 
 static void forget_dead(const struct op *kill)
@@ -190,8 +215,13 @@ static void end_op(const struct op *op)
 		forget_dead(op);
 }
 
-/* Fills @after from @before. */
-static void reach_end(const struct op *op)
+static bool is_there(const struct config *c, const struct op *op, bool only_decided)
+{
+	return only_decided ? is_decided(c, op) : c->stage[op->actor] == ENDED;
+}
+
+/* Fills @after from @before: @op has ended, or at least is decided. */
+static void reach(const struct op *op, bool only_decided)
 {
 	struct config *c;
 	unsigned int i;
@@ -200,15 +230,17 @@ static void reach_end(const struct op *op)
 	seen.nr = 0;
 	after.nr = 0;
 	for (i = 0; i < before.nr; i++)
-		see(&before.configs[i], NULL);
+		see(&before.configs[i]);
 	for (i = 0; i < seen.nr && !search.overflow; i++) {
 		c = &seen.configs[i];
-		if (c->stage[op->actor] != ENDED) {
+		if (!is_there(c, op, only_decided)) {
 			expand(c);
 			continue;
 		}
 		after.configs[after.nr] = *c;
-		after.configs[after.nr++].stage[op->actor] = IDLE;
+		if (!only_decided)
+			after.configs[after.nr].stage[op->actor] = IDLE;
+		after.nr++;
 	}
 }
 
@@ -244,39 +276,68 @@ static void explain(int event, FILE *why)
 	fprintf(why, "# from none of which the operations under way can lead to that end.\n");
 }
 
-static enum verdict check_channel(const struct history *h, int chan, FILE *why)
+static void begin_search(const struct history *h, int chan, const struct pin *pin)
 {
-	const struct event *e;
-	int i;
-
+	if (!set_alloc(&before) || !set_alloc(&seen) || !set_alloc(&after)) {
+		fprintf(stderr, "no memory\n");
+		exit(2);
+	}
 	search.view = (struct view) { .h = h, .chan = chan };
 	search.overflow = false;
+	search.pin = pin;
 	collect_events(h, chan);
 	config_init(&before.configs[0], h, chan);
 	before.nr = 1;
-	for (i = 0; i < search.nr_events; i++) {
-		e = &search.events[i];
-		search.view.now = e->ns;
-		if (e->is_start) {
-			start_op(e->op);
-			continue;
-		}
-		reach_end(e->op);
-		if (search.overflow) {
-			if (why)
-				fprintf(why, "# channel %d: more than %d states\n", chan,
-					MAX_CONFIGS);
-			return UNDECIDED;
-		}
-		if (!after.nr) {
-			if (why)
-				explain(i, why);
+}
+
+/* The pinned select has been decided before this event, the first at which it must be. */
+static bool is_due(const struct event *e)
+{
+	const struct pin *pin = search.pin;
+
+	return pin && search.stamp < pin->before && e->stamp >= pin->before;
+}
+
+static enum verdict look_at(const struct event *e)
+{
+	bool due = is_due(e);
+
+	search.view.now = e->ns;
+	search.stamp = e->stamp;
+	if (due) {
+		reach(search.pin->op, true);
+		swap_sets();
+	}
+	if (e->is_start) {
+		start_op(e->op);
+	} else if (before.nr) {
+		reach(e->op, false);
+		if (after.nr) {
+			swap_sets();
+			end_op(e->op);
+		} else if (!search.overflow) {
 			return REJECTED;
 		}
-		swap_sets();
-		end_op(e->op);
 	}
-	return ACCEPTED;
+	if (search.overflow)
+		return UNDECIDED;
+	return before.nr ? ACCEPTED : REJECTED;
+}
+
+enum verdict channel_check(const struct history *h, int chan, const struct pin *pin, FILE *why)
+{
+	enum verdict verdict = ACCEPTED;
+	int i;
+
+	begin_search(h, chan, pin);
+	search.stamp = NO_STAMP;
+	for (i = 0; i < search.nr_events && verdict == ACCEPTED; i++)
+		verdict = look_at(&search.events[i]);
+	if (why && verdict == UNDECIDED)
+		fprintf(why, "# channel %d: more than %d states\n", chan, MAX_CONFIGS);
+	if (why && verdict == REJECTED)
+		explain(i - 1, why);
+	return verdict;
 }
 
 enum verdict history_check(const struct history *h, FILE *why)
@@ -284,11 +345,7 @@ enum verdict history_check(const struct history *h, FILE *why)
 	enum verdict verdict = ACCEPTED;
 	int chan;
 
-	if (!set_alloc(&before) || !set_alloc(&seen) || !set_alloc(&after)) {
-		fprintf(stderr, "no memory\n");
-		exit(2);
-	}
 	for (chan = 0; chan < h->nr_chans && verdict == ACCEPTED; chan++)
-		verdict = check_channel(h, chan, why);
-	return verdict;
+		verdict = channel_check(h, chan, NULL, why);
+	return verdict == ACCEPTED ? instants_check(h, why) : verdict;
 }

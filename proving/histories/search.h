@@ -11,7 +11,9 @@
  * empty set means that there is no explanation: the history is not one of a channel.
  *
  * Each channel is judged by itself: an order for each one gives an order of all, since
- * each respects the same real time.
+ * each respects the same real time. With selects that is not enough: an order of all
+ * should also have each select on all its channels at once. Of that only a part is
+ * checked, for one select after the other, by instants_check().
  */
 #ifndef HISTORIES_SEARCH_H
 #define HISTORIES_SEARCH_H
@@ -29,6 +31,19 @@ enum verdict {
 
 /* @why: gets the explanation of what is not accepted; NULL: none wanted. */
 enum verdict history_check(const struct history *h, FILE *why);
+
+/* It was decided between two stamps what becomes of a select. */
+struct pin {
+	const struct op *op;
+	long after, before;
+};
+
+/*
+ * The parts of that: one channel by itself, with @pin (NULL: none) being so; and selects
+ * across channels (instant.c).
+ */
+enum verdict channel_check(const struct history *h, int chan, const struct pin *pin, FILE *why);
+enum verdict instants_check(const struct history *h, FILE *why);
 
 /* How many states have been looked at since the beginning. */
 extern unsigned long long states_visited;

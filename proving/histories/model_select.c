@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The steps of a select, as far as they concern one of its channels. */
+#include <errno.h>
+
+#include "parts.h"
+
+static bool is_here(const struct view *v, const struct op *op, int nr)
+{
+	return op->cases[nr].chan == v->chan;
+}
+
+static int count_here(const struct view *v, const struct op *op)
+{
+	int nr, n = 0;
+
+	for (nr = 0; nr < op->nr_cases; nr++)
+		n += is_here(v, op, nr);
+	return n;
+}
+
+/* What is wrong with the arguments, 0: nothing. */
+static int wrong_case(const struct op *op)
+{
+	const struct one_case *c;
+
+	for (c = op->cases; c < op->cases + op->nr_cases; c++) {
+		if (c->flags & NORIGHT)
+			return EBADF;
+		if (c->verb == SEND && c->flags & BAD)
+			return EFAULT;
+	}
+	return 0;
+}
+
+/* Does what was recorded allow for a case of another channel to have happened? */
+static bool may_end_elsewhere(const struct view *v, const struct op *op)
+{
+	if (op->result == RES_UNKNOWN)
+		return count_here(v, op) < op->nr_cases;
+	return op->chosen != NO_CASE && !is_here(v, op, op->chosen);
+}
+
+/* A case that was tried before the chosen one must have been tried. */
+static bool may_end_unseen(const struct view *v, const struct op *op)
+{
+	int nr;
+
+	if (!may_end_elsewhere(v, op))
+		return false;
+	for (nr = 0; op->flags & ORDERED && nr < op->chosen; nr++)
+		if (is_here(v, op, nr))
+			return false;
+	return true;
+}
+
+static void end_elsewhere(const struct view *v, const struct config *from, int actor,
+			  const struct sink *sink)
+{
+	struct step s;
+
+	step_begin(&s, v, from);
+	s.c.stage[actor] = ENDED;
+	step_end(&s, sink);
+}
+
+/* No case of this channel is ready. */
+static void none_ready(struct step *s, int actor, int first, const struct sink *sink)
+{
+	const struct op *op = s->v->active[actor];
+	int i, nr;
+
+	if (may_end_elsewhere(s->v, op))
+		end_elsewhere(s->v, &s->c, actor, sink);
+	if (op->flags & DONTWAIT) {
+		end_op(s, actor, NO_CASE, EAGAIN);
+	} else {
+		for (i = 0; i < op->nr_cases; i++) {
+			nr = (first + i) % op->nr_cases;
+			if (is_here(s->v, op, nr))
+				queue_up(s, actor, nr);
+		}
+	}
+	step_end(s, sink);
+}
+
+/* The instant at which it looks, and unless something is ready queues up. */
+static void look_here(const struct view *v, const struct config *from, int actor, int first,
+		      const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	struct step s;
+	int i, nr;
+
+	step_begin(&s, v, from);
+	for (i = 0; i < op->nr_cases; i++) {
+		nr = (first + i) % op->nr_cases;
+		if (!is_here(v, op, nr) || !try_case(&s, actor, nr))
+			continue;
+		settle(&s);
+		step_end(&s, sink);
+		return;
+	}
+	if (!s.dead)
+		none_ready(&s, actor, first, sink);
+}
+
+/* An offer before that, which nobody could take, though some had to end who had no room. */
+static void offer_in_vain(const struct view *v, const struct config *from, int actor, int nr,
+			  const struct sink *sink)
+{
+	struct step s;
+
+	step_begin(&s, v, from);
+	if (!try_case(&s, actor, nr))
+		step_end(&s, sink);
+}
+
+void select_begin(const struct view *v, const struct config *from, int actor,
+		  const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	int wrong = wrong_case(op), orders, nr;
+	struct step s;
+
+	if (wrong) {
+		step_begin(&s, v, from);
+		end_op(&s, actor, NO_CASE, wrong);
+		step_end(&s, sink);
+		return;
+	}
+	if (may_end_unseen(v, op))
+		end_elsewhere(v, from, actor, sink);
+	/* Those of two cases are all that there are. */
+	orders = op->flags & ORDERED || count_here(v, op) < 2 ? 1 : op->nr_cases;
+	for (nr = 0; nr < orders; nr++)
+		look_here(v, from, actor, nr, sink);
+	for (nr = 0; !(op->flags & ORDERED) && nr < op->nr_cases; nr++)
+		if (is_here(v, op, nr) && op->cases[nr].verb == SEND)
+			offer_in_vain(v, from, actor, nr, sink);
+}
+
+/* It waits, and something happens that is not of this channel. */
+void select_go(const struct view *v, const struct config *from, int actor,
+	       const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	bool gives_up = op->result == RES_UNKNOWN ||
+			(op->chosen == NO_CASE &&
+			 (op->result == EINTR || op->result == ETIMEDOUT));
+	struct step s;
+
+	if (!may_end_elsewhere(v, op) && !(gives_up && may_give_up(v, actor, op->result)))
+		return;
+	step_begin(&s, v, from);
+	s.c.stage[actor] = LEAVING;
+	step_end(&s, sink);
+}
+
+static void leave_done(struct step *s, int actor, const struct sink *sink)
+{
+	int i;
+
+	for (i = 0; i < s->c.nr_line; i++)
+		if (s->c.place[i] == WAITING && sender_of(s, i) == actor)
+			goto out;
+	for (i = 0; i < s->c.nr_queue; i++)
+		if (OF(s->c.queue[i]) == actor)
+			goto out;
+	s->c.stage[actor] = ENDED;
+out:
+	step_end(s, sink);
+}
+
+/* One of its places is given up. */
+void select_leave(const struct view *v, const struct config *from, int actor,
+		  const struct sink *sink)
+{
+	struct step s;
+	int i;
+
+	step_begin(&s, v, from);
+	for (i = 0; i < from->nr_line; i++) {
+		if (from->place[i] != WAITING || sender_of(&s, i) != actor)
+			continue;
+		remove_from_line(&s.c, i);
+		leave_done(&s, actor, sink);
+		step_begin(&s, v, from);
+	}
+	for (i = 0; i < from->nr_queue; i++) {
+		if (OF(from->queue[i]) != actor)
+			continue;
+		remove_from_queue(&s.c, i);
+		leave_done(&s, actor, sink);
+		step_begin(&s, v, from);
+	}
+}
