@@ -43,7 +43,7 @@ static struct call *add_call(int w, long nr, unsigned long a, unsigned long b, u
 }
 
 /* A pointer of a kind into a part of the worker's memory. */
-static unsigned long pointer(int w, unsigned int kind, size_t part, size_t size, size_t half)
+unsigned long pointer(int w, unsigned int kind, size_t part, size_t size, size_t half)
 {
 	const struct worker *worker = &shared->worker[w];
 
@@ -77,7 +77,7 @@ void build_bytes(uint8_t *to, uint32_t id, uint32_t len)
 		to[i] = (mix >> (i % 4 * 8)) + i / 4;
 }
 
-static void fill_data(int w, const struct step *step, bool sending)
+void fill_data(int w, const struct step *step, bool sending)
 {
 	uint8_t *at = shared->worker[w].arena + DATA_AT;
 	uint32_t len = arg_lens[step->arg[A_LEN]];
@@ -91,7 +91,7 @@ static void fill_data(int w, const struct step *step, bool sending)
 			    step->arg[A_DATA] == PTR_STRADDLE ? straddle_len(step) : len);
 }
 
-static void fill_fds(int w, const struct step *step, bool sending)
+void fill_fds(int w, const struct step *step, bool sending)
 {
 	uint8_t *at = shared->worker[w].arena + FDS_AT;
 	int32_t fds[MAX_CARRIED] = { 0 };
@@ -145,7 +145,7 @@ static uint32_t args_size(const struct step *step, size_t size)
 }
 
 /* An ioctl with the struct of that size, whose first member is its size. */
-static void build_ioctl(int w, const struct step *step, unsigned int cmd, void *args, size_t size)
+void build_ioctl(int w, const struct step *step, unsigned int cmd, void *args, size_t size)
 {
 	uint8_t *at = shared->worker[w].arena + ARGS_AT;
 	uint32_t usize = args_size(step, size);
@@ -162,7 +162,7 @@ static void build_ioctl(int w, const struct step *step, unsigned int cmd, void *
 		 pointer(w, step->arg[A_ARGP], ARGS_AT, ARGS_SIZE, size / 2));
 }
 
-static uint32_t flags_value(const struct step *step)
+uint32_t flags_value(const struct step *step)
 {
 	static const uint32_t values[] = {
 		0, HSK_OP_F_DONTWAIT, 0x80000000U, 0x80000000U | HSK_OP_F_DONTWAIT,
@@ -171,7 +171,7 @@ static uint32_t flags_value(const struct step *step)
 	return values[step->arg[A_FLAGS]];
 }
 
-static uint64_t deadline_value(const struct step *step)
+uint64_t deadline_value(const struct step *step)
 {
 	uint64_t current = now() * NSEC_PER_SEC;
 
@@ -189,7 +189,7 @@ static uint64_t deadline_value(const struct step *step)
 	}
 }
 
-static void spoil(struct hsk_msghdr *msg, unsigned int junk)
+void spoil(struct hsk_msghdr *msg, unsigned int junk)
 {
 	msg->flags = junk == JUNK_FLAGS;
 	msg->reason = junk == JUNK_REASON ? -1 : 0;
@@ -466,7 +466,7 @@ static int may_create(const struct step *step)
 		return 1;
 	case OP_TAKE:
 		return 2;
-	case OP_RECV:
+	case OP_RECV: case OP_SELECT:
 		return step->arg[A_N] ? MAX_CARRIED : 0;
 	}
 	return 0;
@@ -555,6 +555,9 @@ static void build_step(int w, const struct step *step)
 		break;
 	case OP_FDINFO:
 		build_fdinfo(w, step);
+		break;
+	case OP_SELECT:
+		build_select(w, step);
 		break;
 	}
 }

@@ -62,7 +62,7 @@ static bool is_ioctl(const struct step *step)
 {
 	switch (step->op) {
 	case OP_SEND: case OP_RECV: case OP_NEW: case OP_DUP: case OP_SHUT: case OP_INFO:
-	case OP_ABI:
+	case OP_ABI: case OP_SELECT:
 		return true;
 	}
 	return false;
@@ -80,6 +80,8 @@ static void expected_args(int w, uint8_t *args)
 	struct hsk_msghdr *msg = (void *)(args + offsetof(struct hsk_recv_args, msg));
 
 	memcpy(args, build_saved_args(w), ARGS_SIZE);
+	if (pending->step.op == OP_SELECT && pending->outcome != OUT_ERROR)
+		((struct hsk_select_args *)args)->result = pending->result;
 	if (pending->step.op != OP_RECV)
 		return;
 	if (pending->outcome == OUT_ERROR && pending->err == EMSGSIZE) {
@@ -97,7 +99,7 @@ static void expected_args(int w, uint8_t *args)
 	msg->gid = pending->msg ? pending->msg->gid : 0;
 }
 
-static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
+size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
 {
 	size_t i = 0;
 
@@ -134,15 +136,18 @@ static void check_bytes(int w)
 	uint32_t len = pending->msg ? pending->msg->len : 0;
 	static uint8_t expected[DATA_SIZE];
 	size_t at = 0, size = DATA_SIZE;
+	const uint8_t *data = shared->worker[w].arena +
+			      (pending->step.op == OP_SELECT ? RDATA_AT : DATA_AT);
 
-	if (pending->outcome == OUT_ERROR && pending->err == EFAULT)
+	if ((pending->outcome == OUT_ERROR && pending->err == EFAULT) ||
+	    pending->result == -EFAULT)
 		return;
 	if (pending->step.arg[A_DATA] == PTR_STRADDLE)
 		at = DATA_SIZE - straddle_len(&pending->step);
 	memset(expected, SENTINEL, sizeof(expected));
 	if (pending->msg)
 		build_bytes(expected + at, pending->msg->id, len);
-	at = first_difference(shared->worker[w].arena + DATA_AT, expected, size);
+	at = first_difference(data, expected, size);
 	if (at < size)
 		fail("worker %d: byte %zu at the data of %s is not what message %u of %u bytes has",
 		     w, at, op_name(pending->step.op), pending->msg ? pending->msg->id : 0, len);
@@ -151,7 +156,8 @@ static void check_bytes(int w)
 static void check_fd_numbers(int w)
 {
 	const struct pending *pending = &model.worker[w].pending;
-	const int32_t *fds = (void *)(shared->worker[w].arena + FDS_AT);
+	size_t part = pending->step.op == OP_SELECT ? RFDS_AT : FDS_AT;
+	const int32_t *fds = (void *)(shared->worker[w].arena + part);
 	int i;
 
 	if (pending->step.arg[A_FDP] == PTR_STRADDLE)
@@ -370,6 +376,9 @@ void check_outcome(int w)
 	const struct step *step = &pending->step;
 	long ret = call_result(w);
 
+	/* What closed at the same time may have been seen in another order. */
+	if (step->op == OP_SELECT && ret >= 0 && ret < MAX_CASES && pending->also & 1U << ret)
+		model_select_instead(w, ret);
 	switch (pending->outcome) {
 	case OUT_ERROR:
 		expect_ret(w, ret, -pending->err);
@@ -382,7 +391,7 @@ void check_outcome(int w)
 		check_fd_numbers(w);
 		break;
 	case OUT_CLOSED:
-		expect_ret(w, ret, 0);
+		expect_ret(w, ret, pending->value);
 		break;
 	case OUT_POLL:
 		check_poll(w, ret);
@@ -392,8 +401,11 @@ void check_outcome(int w)
 	}
 	if (!failure.failed)
 		check_args(w);
-	if (!failure.failed && (step->op == OP_RECV || step->op == OP_READ))
+	if (!failure.failed &&
+	    (step->op == OP_RECV || step->op == OP_READ || step->op == OP_SELECT))
 		check_bytes(w);
+	if (!failure.failed && step->op == OP_SELECT)
+		check_select(w);
 	if (!failure.failed)
 		check_new_fds(w);
 	if (pending->outcome == OUT_MESSAGE)

@@ -68,7 +68,10 @@ void cover_outcome(const struct pending *pending)
 {
 	uint32_t state = 0;
 
-	if (pending->file && pending->file->kind == FILE_ENDPOINT)
+	if (pending->step.op == OP_SELECT && pending->chosen >= 0)
+		state = chan_class(pending->cases[pending->chosen].chan) << 2 |
+			pending->cases[pending->chosen].send << 16 | pending->result << 17;
+	else if (pending->file && pending->file->kind == FILE_ENDPOINT)
 		state = chan_class(pending->file->chan) << 2 | pending->file->rights;
 	set_bit(last_cover.states, mix(pending->step.op << 8 | pending->outcome << 16 |
 				       (pending->outcome == OUT_ERROR ? pending->err : 0), state));

@@ -206,6 +206,30 @@ static void stop_and_continue(int w)
 	kill(pid, SIGCONT);
 }
 
+/*
+ * A poll stands in no queue that can be counted. Let it begin before anything else
+ * happens, else there would be nothing to wake.
+ */
+static void wait_asleep(int w, long nr)
+{
+	double end = now() + patience;
+	char path[64];
+	FILE *file;
+	long current;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", model.worker[w].pid);
+	while (!worker_done(w) && now() < end) {
+		file = fopen(path, "re");
+		if (!file || fscanf(file, "%ld", &current) != 1)
+			current = -1;
+		if (file)
+			fclose(file);
+		if (current == nr)
+			return;
+		usleep(50);
+	}
+}
+
 static void do_signal(int w, int signal)
 {
 	uint32_t before = shared->worker[w].handled;
@@ -219,6 +243,9 @@ static void do_signal(int w, int signal)
 	}
 	kill(shared->worker[w].pid, signal == SIGNAL_INTR ? SIGUSR1 : SIGUSR2);
 	wait_handled(w, before);
+	if (model.worker[w].pending.state == BLOCKED &&
+	    model.worker[w].pending.step.op == OP_SELECT)
+		wait_asleep(w, SYS_ioctl);
 }
 
 /* Steps of workers. */
@@ -248,28 +275,21 @@ static bool meant(int w, const struct step *step)
 	return true;
 }
 
-/*
- * A poll stands in no queue that can be counted. Let it begin before anything else
- * happens, else there would be nothing to wake.
- */
-static void wait_asleep(int w, long nr)
+/* One whose cases are all disabled stands in no queue either. */
+static bool in_no_queue(const struct step *step)
 {
-	double end = now() + patience;
-	char path[64];
-	FILE *file;
-	long current;
+	return step->op == OP_POLL || step->op == OP_EPWAIT || step->op == OP_SELECT;
+}
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", model.worker[w].pid);
-	while (!worker_done(w) && now() < end) {
-		file = fopen(path, "re");
-		if (!file || fscanf(file, "%ld", &current) != 1)
-			current = -1;
-		if (file)
-			fclose(file);
-		if (current == nr)
-			return;
-		usleep(50);
-	}
+/* Of several ready cases a select may take any: ask it which, and then the model. */
+static bool chooses_by_chance(int w, const struct step *step)
+{
+	unsigned int ready;
+
+	if (step->op != OP_SELECT || select_ordered(w, step))
+		return false;
+	ready = select_ready(w, step);
+	return ready & (ready - 1);
 }
 
 static void do_worker_step(int w, const struct step *step)
@@ -279,12 +299,21 @@ static void do_worker_step(int w, const struct step *step)
 	if (!worker->live || worker->pending.state != IDLE || !meant(w, step))
 		return;
 	worker->pending.msg_id = ++model.next_msg;
+	worker->pending.choice = -1;
 	build_calls(w, step);
+	if (chooses_by_chance(w, step)) {
+		worker_order(w);
+		/* If it has not ended by then, that shows when it is collected. */
+		if (worker_wait(w, patience))
+			worker->pending.choice = shared->worker[w].call[0].ret;
+		model_start(w, step);
+		return;
+	}
 	model_start(w, step);
 	worker_order(w);
 	if (worker->pending.state == BLOCKED)
 		sched_yield();
-	if (worker->pending.state == BLOCKED && (step->op == OP_POLL || step->op == OP_EPWAIT))
+	if (worker->pending.state == BLOCKED && in_no_queue(step))
 		wait_asleep(w, shared->worker[w].call[0].nr);
 }
 

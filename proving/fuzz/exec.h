@@ -11,6 +11,8 @@
 #ifndef FUZZ_EXEC_H
 #define FUZZ_EXEC_H
 
+#include <linux/hsk.h>
+
 #include "model.h"
 
 struct failure {
@@ -39,8 +41,22 @@ int pack_watch(const struct file *file, int fd, uint64_t *data);
 #define BYTES_FACTOR	2654435761U
 #define BYTES_INVERSE	0xe8b2f51U
 
+/* select.c: a select's memory, and what is in it afterwards. */
+void build_select(int w, const struct step *step);
+void check_select(int w);
+
+/* build.c, for select.c. */
+unsigned long pointer(int w, unsigned int kind, size_t part, size_t size, size_t half);
+void build_ioctl(int w, const struct step *step, unsigned int cmd, void *args, size_t size);
+void spoil(struct hsk_msghdr *msg, unsigned int junk);
+uint32_t flags_value(const struct step *step);
+uint64_t deadline_value(const struct step *step);
+void fill_data(int w, const struct step *step, bool sending);
+void fill_fds(int w, const struct step *step, bool sending);
+
 /* check.c: is it what the model says? */
 void check_outcome(int w);
+size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len);
 void check_channels(bool all);
 int check_borrow(int w, int fd);
 void check_begin(void);

@@ -17,7 +17,13 @@
 #define FDS_SIZE	(1 * PAGE)
 #define MISC_AT		(10 * PAGE)
 #define MISC_SIZE	(2 * PAGE)
-#define ARENA_SIZE	(13 * PAGE)
+/* Where the receives of a select have their data and descriptors. */
+#define RDATA_AT	(13 * PAGE)
+#define RFDS_AT		(18 * PAGE)
+#define ARENA_SIZE	(20 * PAGE)
+
+/* A select's cases are in front of the rest, then come their headers. */
+#define HDRS_AT		(MISC_AT + 1024)
 
 /* No process may point here. */
 #define KERNEL_ADDRESS	0xffff888000001000UL

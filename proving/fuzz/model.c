@@ -313,7 +313,7 @@ static void (*const starts[NR_OPS])(int w) = {
 	[OP_ABI] = start_look, [OP_POLL] = start_poll, [OP_EPNEW] = start_file,
 	[OP_EPCTL] = start_ctl, [OP_EPWAIT] = start_epwait, [OP_FDDUP] = start_fddup,
 	[OP_CLOSE] = start_close, [OP_TAKE] = start_take, [OP_FILE] = start_file,
-	[OP_REOPEN] = start_reopen,
+	[OP_REOPEN] = start_reopen, [OP_SELECT] = start_select,
 };
 
 static void start_again(int w)
@@ -336,11 +336,14 @@ void model_start(int w, const struct step *step)
 	struct pending *pending = &model.worker[w].pending;
 
 	uint32_t msg_id = pending->msg_id;
+	int choice = pending->choice;
 
 	memset(pending, 0, sizeof(*pending));
 	pending->step = *step;
 	pending->file = model_file(w, step->arg[A_S]);
 	pending->msg_id = msg_id;
+	pending->choice = choice;
+	pending->chosen = -1;
 	start_again(w);
 }
 
@@ -359,6 +362,10 @@ static void withdraw(int w)
 
 	if (!waits_on_channel(pending))
 		return;
+	if (pending->step.op == OP_SELECT) {
+		select_leave(w);
+		return;
+	}
 	chan_withdraw(pending->file->chan, w);
 	message_free(pending->msg);
 	pending->msg = NULL;
@@ -417,5 +424,6 @@ void model_begin(int first_fd)
 {
 	memset(model.chan, 0, sizeof(model.chan));
 	memset(model.worker, 0, sizeof(model.worker));
+	messages_forget();
 	model.first_fd = first_fd;
 }

@@ -80,13 +80,20 @@ struct chan {
 	uint64_t sent, received, drained;
 	struct message *buffer[MAX_BUFFERED];
 	unsigned int nr_buffer;
-	int senders[NR_WORKERS], receivers[NR_WORKERS];
+	int senders[NR_WORKERS * MAX_CASES], receivers[NR_WORKERS * MAX_CASES]; /* places */
 	unsigned int nr_senders, nr_receivers;
 	uint32_t seen[4];	/* polled within this step, by rights */
 };
 
 enum pending_state { IDLE, BLOCKED, DONE };
 enum outcome { OUT_ERROR, OUT_VALUE, OUT_MESSAGE, OUT_CLOSED, OUT_POLL, OUT_EPOLL };
+
+/* One case of a select. */
+struct select_case {
+	struct chan *chan;	/* NULL: disabled */
+	bool send;
+	struct message *msg;	/* what it offers */
+};
 
 struct new_fd {
 	int fd;
@@ -112,6 +119,14 @@ struct pending {
 	uint32_t need_len, need_fds;
 	struct new_fd fds[MAX_CARRIED];
 	int nr_fds;
+
+	/* SELECT only. */
+	struct select_case cases[MAX_CASES];
+	int choice;		/* of several that are ready the one that was taken, or -1 */
+	int chosen;		/* the case that has happened, or -1 */
+	int result;		/* what became of it, a negative errno */
+	bool by_close;		/* it waited, and a close ended it */
+	unsigned int also;	/* the cases whose channels closed in the same step */
 };
 
 struct slot {
@@ -159,6 +174,11 @@ uint32_t watch_ready(const struct watch *watch);
 bool watch_must(const struct watch *watch);
 void model_watch_reported(struct watch *watch);
 void message_free(struct message *msg);
+
+uint32_t select_count(const struct step *step);
+bool select_ordered(int w, const struct step *step);
+unsigned int select_ready(int w, const struct step *step);
+void model_select_instead(int w, int c);
 
 uint32_t carried_count(const struct step *step);
 size_t straddle_len(const struct step *step);

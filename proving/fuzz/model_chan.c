@@ -74,6 +74,30 @@ void message_free(struct message *msg)
 	free(msg);
 }
 
+/*
+ * What a select has not sent goes when it is over, which is after all that its own
+ * end has made possible: at the end of the step.
+ */
+static struct message *discarded[NR_WORKERS * MAX_CASES * 4];
+static unsigned int nr_discarded;
+
+void message_discard(struct message *msg)
+{
+	if (msg && nr_discarded < sizeof(discarded) / sizeof(discarded[0]))
+		discarded[nr_discarded++] = msg;
+}
+
+void messages_free(void)
+{
+	while (nr_discarded)
+		message_free(discarded[--nr_discarded]);
+}
+
+void messages_forget(void)
+{
+	nr_discarded = 0;
+}
+
 static void buffer_insert(struct chan *chan, unsigned int at, struct message *msg)
 {
 	memmove(&chan->buffer[at + 1], &chan->buffer[at],
@@ -92,25 +116,26 @@ static void buffer_remove_first(struct chan *chan)
 
 /* Who waits. */
 
+/* All places of a worker. */
 static void queue_remove(int *queue, unsigned int *nr, int w)
 {
 	unsigned int i, kept = 0;
 
 	for (i = 0; i < *nr; i++)
-		if (queue[i] != w)
+		if (place_worker(queue[i]) != w)
 			queue[kept++] = queue[i];
 	*nr = kept;
 }
 
-void chan_wait_send(struct chan *chan, int w)
+void chan_wait_send(struct chan *chan, int place)
 {
-	chan->senders[chan->nr_senders++] = w;
+	chan->senders[chan->nr_senders++] = place;
 	changed(chan);
 }
 
-void chan_wait_recv(struct chan *chan, int w)
+void chan_wait_recv(struct chan *chan, int place)
 {
-	chan->receivers[chan->nr_receivers++] = w;
+	chan->receivers[chan->nr_receivers++] = place;
 	changed(chan);
 }
 
@@ -122,10 +147,14 @@ void chan_withdraw(struct chan *chan, int w)
 }
 
 /* The message is the channel's or its receiver's from here on, if it was sent. */
-static void end_send(int w, int err)
+static void end_send(int place, int err)
 {
-	struct pending *pending = &model.worker[w].pending;
+	struct pending *pending = &model.worker[place_worker(place)].pending;
 
+	if (pending->step.op == OP_SELECT) {
+		select_end_send(place, err);
+		return;
+	}
 	if (err)
 		message_free(pending->msg);
 	pending->msg = NULL;
@@ -134,11 +163,25 @@ static void end_send(int w, int err)
 
 static int pop_receiver(struct chan *chan)
 {
-	int w = chan->receivers[0];
+	int place = chan->receivers[0];
 
-	queue_remove(chan->receivers, &chan->nr_receivers, w);
+	queue_remove(chan->receivers, &chan->nr_receivers, place_worker(place));
 	changed(chan);
-	return w;
+	return place;
+}
+
+static int pop_sender(struct chan *chan)
+{
+	int place = chan->senders[0];
+
+	queue_remove(chan->senders, &chan->nr_senders, place_worker(place));
+	changed(chan);
+	return place;
+}
+
+static bool waits_at_several(int place)
+{
+	return model.worker[place_worker(place)].pending.step.op == OP_SELECT;
 }
 
 /* Giving and taking. */
@@ -160,25 +203,34 @@ static int fits(const struct message *msg, struct pending *pending)
  * A receive of what is at the front, also by one who has waited. Returns EAGAIN
  * if nothing is there; else the receive has ended, whether it got something or not.
  */
-int chan_take(struct chan *chan, int w)
+int chan_take(struct chan *chan, int place)
 {
-	struct pending *pending = &model.worker[w].pending;
+	struct pending *pending = &model.worker[place_worker(place)].pending;
 	bool buffered = chan->nr_buffer;
 	struct message *msg;
-	int err, sender;
+	int err;
 
 	if (!buffered && chan->closed) {
-		recv_closed(pending, chan->reason);
+		recv_closed(place, chan->reason);
 		return 0;
 	}
 	if (!buffered && !chan->nr_senders)
 		return EAGAIN;
-	msg = buffered ? chan->buffer[0] : model.worker[chan->senders[0]].pending.msg;
+	msg = buffered ? chan->buffer[0] : place_message(chan->senders[0]);
 	err = fits(msg, pending);
-	if (!err)
-		err = recv_copy_error(w, msg);
 	if (err) {
-		recv_error(pending, err);
+		recv_error(place, err);
+		return 0;
+	}
+	err = recv_copy_error(place_worker(place), msg);
+	if (err) {
+		/* A select has sent it all the same; any other sender waits on. */
+		if (!buffered && waits_at_several(chan->senders[0])) {
+			chan->sent++;
+			end_send(pop_sender(chan), 0);
+			buffer_insert(chan, 0, msg);
+		}
+		recv_error(place, err);
 		return 0;
 	}
 	chan->received++;
@@ -186,51 +238,47 @@ int chan_take(struct chan *chan, int w)
 		buffer_remove_first(chan);
 	} else {
 		chan->sent++;
-		sender = chan->senders[0];
-		queue_remove(chan->senders, &chan->nr_senders, sender);
-		end_send(sender, 0);
-		changed(chan);
+		end_send(pop_sender(chan), 0);
 	}
-	recv_message(w, msg);
+	recv_message(place, msg);
 	return 0;
 }
 
 /* All that the last change has made possible. */
 void chan_settle(struct chan *chan)
 {
-	int w;
+	struct message *msg;
+	int place;
 
 	changed(chan);
-	while (chan->closed && chan->nr_senders) {
-		w = chan->senders[0];
-		queue_remove(chan->senders, &chan->nr_senders, w);
-		end_send(w, EPIPE);
-	}
-	while (chan->nr_receivers && (chan->nr_buffer || chan->nr_senders || drained(chan)))
+	while (chan->closed && chan->nr_senders)
+		end_send(pop_sender(chan), EPIPE);
+	/* Senders beside receivers are the same select's, which does not meet itself. */
+	while (chan->nr_receivers && (chan->nr_buffer || drained(chan)))
 		chan_take(chan, pop_receiver(chan));
 	while (!chan->closed && chan->nr_senders && chan->nr_buffer < chan->cap) {
-		w = chan->senders[0];
-		queue_remove(chan->senders, &chan->nr_senders, w);
-		buffer_insert(chan, chan->nr_buffer, model.worker[w].pending.msg);
+		place = pop_sender(chan);
+		msg = place_message(place);
+		end_send(place, 0);
+		buffer_insert(chan, chan->nr_buffer, msg);
 		chan->sent++;
-		end_send(w, 0);
 	}
 	changed(chan);
 }
 
 /* A waiting receiver gets a message; if it can't take it, that goes to the front. */
-static void hand_over(struct chan *chan, int w, struct message *msg)
+static void hand_over(struct chan *chan, int place, struct message *msg)
 {
-	int err = recv_copy_error(w, msg);
+	int err = recv_copy_error(place_worker(place), msg);
 
 	chan->sent++;
 	if (!err) {
 		chan->received++;
-		recv_message(w, msg);
+		recv_message(place, msg);
 		changed(chan);
 		return;
 	}
-	recv_error(&model.worker[w].pending, err);
+	recv_error(place, err);
 	buffer_insert(chan, 0, msg);
 	chan_settle(chan);
 }
@@ -238,18 +286,18 @@ static void hand_over(struct chan *chan, int w, struct message *msg)
 /* Returns 0: the message is no longer the sender's; EPIPE, EAGAIN. */
 int chan_offer(struct chan *chan, struct message *msg)
 {
-	int err, w;
+	int err, place;
 
 	if (chan->closed)
 		return EPIPE;
 	while (chan->nr_receivers) {
-		w = pop_receiver(chan);
-		err = fits(msg, &model.worker[w].pending);
+		place = pop_receiver(chan);
+		err = fits(msg, &model.worker[place_worker(place)].pending);
 		if (!err) {
-			hand_over(chan, w, msg);
+			hand_over(chan, place, msg);
 			return 0;
 		}
-		recv_error(&model.worker[w].pending, err);
+		recv_error(place, err);
 	}
 	if (chan->nr_buffer >= chan->cap)
 		return EAGAIN;
@@ -264,6 +312,7 @@ int chan_close(struct chan *chan, int reason)
 		return EPIPE;
 	chan->closed = true;
 	chan->reason = reason;
+	select_note_close(chan);
 	chan_settle(chan);
 	return 0;
 }
@@ -279,7 +328,7 @@ bool chan_reaches(const struct chan *chan, const struct chan *holder)
 		return true;
 	for (i = 0; i < chan->nr_buffer + chan->nr_senders; i++) {
 		msg = i < chan->nr_buffer ? chan->buffer[i] :
-		      model.worker[chan->senders[i - chan->nr_buffer]].pending.msg;
+		      place_message(chan->senders[i - chan->nr_buffer]);
 		for (n = 0; n < msg->nr; n++)
 			if (msg->carried[n]->kind == FILE_ENDPOINT &&
 			    chan_reaches(msg->carried[n]->chan, holder))
@@ -299,7 +348,7 @@ uint32_t in_flight(uid_t uid)
 	for (chan = model.chan; chan < model.chan + MAX_CHANS; chan++) {
 		for (i = 0; chan->live && i < chan->nr_buffer + chan->nr_senders; i++) {
 			msg = i < chan->nr_buffer ? chan->buffer[i] :
-			      model.worker[chan->senders[i - chan->nr_buffer]].pending.msg;
+			      place_message(chan->senders[i - chan->nr_buffer]);
 			sum += msg->uid == uid ? msg->nr : 0;
 		}
 	}

@@ -22,16 +22,37 @@ void send_result(struct pending *pending, int err)
 }
 
 /* What else than the errno is written back may fail, too. */
-void recv_error(struct pending *pending, int err)
+void recv_error(int place, int err)
 {
+	struct pending *pending = &model.worker[place_worker(place)].pending;
+
+	if (pending->step.op == OP_SELECT) {
+		if (err == EMSGSIZE && pending->step.arg[A_HDRP] == PTR_READONLY)
+			err = EFAULT;
+		select_end(place, err);
+		return;
+	}
 	if (err == EMSGSIZE && !is_rw(&pending->step) &&
 	    pending->step.arg[A_ARGP] == PTR_READONLY)
 		err = EFAULT;
 	result_error(pending, err);
 }
 
-void recv_closed(struct pending *pending, int reason)
+void recv_closed(int place, int reason)
 {
+	struct pending *pending = &model.worker[place_worker(place)].pending;
+
+	if (pending->step.op == OP_SELECT) {
+		pending->by_close = pending->state == BLOCKED;
+		if (pending->step.arg[A_HDRP] == PTR_READONLY) {
+			select_end(place, EFAULT);
+			return;
+		}
+		select_end(place, 0);
+		pending->outcome = OUT_CLOSED;
+		pending->reason = reason;
+		return;
+	}
 	if (is_rw(&pending->step)) {
 		result_value(pending, 0);
 		return;
@@ -129,7 +150,7 @@ int ioctl_error(const struct file *file, const struct step *step)
 	return args_error(step);
 }
 
-static int op_error(const struct step *step)
+int op_error(const struct step *step)
 {
 	if (step->arg[A_FLAGS] == FLAGS_BAD || step->arg[A_FLAGS] == FLAGS_BOTH)
 		return EINVAL;
@@ -187,10 +208,10 @@ static int carried_error(int w, const struct step *step, struct file **files)
 	return 0;
 }
 
-static int message_error(int w, const struct step *step, struct file **files)
+int message_error(int w, const struct step *step, struct file **files)
 {
 	uint32_t len = arg_lens[step->arg[A_LEN]];
-	uint32_t nr = step->op == OP_SEND ? carried_count(step) : 0;
+	uint32_t nr = step->op == OP_WRITE ? 0 : carried_count(step);
 
 	if (len > model.limit[LIMIT_MSG_SIZE] || nr > model.limit[LIMIT_FDS])
 		return EMSGSIZE;
@@ -203,7 +224,7 @@ static int message_error(int w, const struct step *step, struct file **files)
 	return carried_error(w, step, files);
 }
 
-static int flight_error(uid_t uid, const struct chan *holder, struct file **files, uint32_t nr)
+int flight_error(uid_t uid, const struct chan *holder, struct file **files, uint32_t nr)
 {
 	uint32_t i;
 
@@ -235,8 +256,8 @@ static int send_error(int w, const struct step *step, const struct file *file,
 	       flight_error(model.worker[w].uid, file->chan, files, carried_count(step));
 }
 
-static struct message *message_new(int w, const struct step *step, const struct file *file,
-				   struct file **files)
+struct message *message_new(int w, const struct step *step, const struct file *file,
+			    struct file **files)
 {
 	struct message *msg = calloc(1, sizeof(*msg));
 	struct worker_model *worker = &model.worker[w];
@@ -244,10 +265,10 @@ static struct message *message_new(int w, const struct step *step, const struct 
 
 	msg->id = worker->pending.msg_id;
 	msg->len = arg_lens[step->arg[A_LEN]];
-	msg->nr = step->op == OP_SEND ? carried_count(step) : 0;
+	msg->nr = step->op == OP_WRITE ? 0 : carried_count(step);
 	msg->pid = worker->pid;
-	msg->uid = step->op == OP_SEND ? worker->uid : file->uid;
-	msg->gid = step->op == OP_SEND ? worker->gid : file->gid;
+	msg->uid = step->op == OP_WRITE ? file->uid : worker->uid;
+	msg->gid = step->op == OP_WRITE ? file->gid : worker->gid;
 	for (i = 0; i < msg->nr; i++) {
 		msg->carried[i] = files[i];
 		files[i]->refs++;
@@ -257,7 +278,8 @@ static struct message *message_new(int w, const struct step *step, const struct 
 
 static bool nonblocking(const struct step *step, const struct file *file)
 {
-	if (file->nonblock)
+	/* As in poll(2), how the endpoints of a select are opened plays no part. */
+	if (file->nonblock && step->op != OP_SELECT)
 		return true;
 	return !is_rw(step) && step->arg[A_FLAGS] == FLAGS_DONTWAIT;
 }
@@ -269,7 +291,7 @@ static bool expires(const struct step *step)
 }
 
 /* EAGAIN, or what comes of waiting: nothing else happens before a near deadline. */
-static int wait_error(const struct step *step, const struct file *file)
+int wait_error(const struct step *step, const struct file *file)
 {
 	if (nonblocking(step, file))
 		return EAGAIN;
@@ -309,7 +331,7 @@ void start_send(int w)
 	err = wait_error(step, file);
 	if (err == EAGAIN || err == ETIMEDOUT) {
 		if (err == ETIMEDOUT) {
-			chan_wait_send(file->chan, w);
+			chan_wait_send(file->chan, place_of(w, 0));
 			chan_withdraw(file->chan, w);
 		}
 		pending->msg = NULL;
@@ -317,7 +339,7 @@ void start_send(int w)
 		result_error(pending, err);
 		return;
 	}
-	chan_wait_send(file->chan, w);
+	chan_wait_send(file->chan, place_of(w, 0));
 }
 
 /* Receive. */
@@ -326,7 +348,7 @@ struct room recv_room(const struct step *step)
 {
 	return (struct room) {
 		.len = arg_lens[step->arg[A_LEN]],
-		.nr_fds = step->op == OP_RECV ? carried_count(step) : 0,
+		.nr_fds = step->op == OP_READ ? 0 : carried_count(step),
 		.bytes_only = step->op == OP_READ,
 	};
 }
@@ -340,21 +362,25 @@ int recv_copy_error(int w, const struct message *msg)
 		return EMFILE;
 	if (faults(step->arg[A_DATA], msg->len, straddle_len(step), true))
 		return EFAULT;
-	if (step->op != OP_RECV)
+	if (step->op == OP_READ)
 		return 0;
 	if (faults(step->arg[A_FDP], msg->nr, straddle_fds(step), true))
 		return EFAULT;
-	return step->arg[A_ARGP] == PTR_READONLY ? EFAULT : 0;
+	return step->arg[step->op == OP_SELECT ? A_HDRP : A_ARGP] == PTR_READONLY ? EFAULT : 0;
 }
 
-void recv_message(int w, struct message *msg)
+void recv_message(int place, struct message *msg)
 {
+	int w = place_worker(place);
 	struct pending *pending = &model.worker[w].pending;
 	int i, fd;
 
+	if (pending->step.op == OP_SELECT)
+		select_end(place, 0);
+	else
+		pending->value = pending->step.op == OP_READ ? msg->len : 0;
 	pending->state = DONE;
 	pending->outcome = OUT_MESSAGE;
-	pending->value = pending->step.op == OP_READ ? msg->len : 0;
 	pending->msg = msg;
 	for (i = 0; i < msg->nr; i++) {
 		fd = pending->nr_fds ? pending->fds[pending->nr_fds - 1].fd + 1 : 0;
@@ -396,13 +422,13 @@ void start_recv(int w)
 		result_value(pending, 0);
 		return;
 	}
-	if (chan_take(file->chan, w) != EAGAIN) {
+	if (chan_take(file->chan, place_of(w, 0)) != EAGAIN) {
 		chan_settle(file->chan);
 		return;
 	}
 	err = wait_error(step, file);
 	if (err != EAGAIN)
-		chan_wait_recv(file->chan, w);
+		chan_wait_recv(file->chan, place_of(w, 0));
 	if (err == ETIMEDOUT)
 		chan_withdraw(file->chan, w);
 	if (err)

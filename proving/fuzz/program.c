@@ -69,6 +69,8 @@ static const char *const vecs[] = { "no", "two", "three", "badptr", "many", "neg
 static const char *const cmds[] = { "0x0f", "0x1c", "0x20", "fionread", "tcgets", "sized" };
 static const char *const ctls[] = { "add", "mod", "del" };
 static const char *const watches[] = { "level", "edge", "oneshot", "exclusive" };
+static const char *const case_counts[] = { "2", "3", "1", "0", "over", "huge" };
+static const char *const case_kinds[] = { "off", "recv", "send", "bad" };
 static const char *const seeks[] = { "lseek", "pread", "pwrite", "mmap" };
 
 #define ARG(word, list, taste) { word, list, COUNT(list), taste }
@@ -106,6 +108,16 @@ const struct arg_kind args[NR_ARGS] = {
 	[A_VEC] = ARG("vec", vecs, MOSTLY_FIRST),
 	[A_CMD] = ARG("cmd", cmds, EVEN),
 	[A_HOW] = ARG("how", watches, EVEN),
+	[A_CASES] = ARG("cases", case_counts, MOSTLY_FIRST),
+	[A_C0] = ARG("c0", case_kinds, EVEN),
+	[A_C1] = ARG("c1", case_kinds, EVEN),
+	[A_C2] = ARG("c2", case_kinds, EVEN),
+	[A_S0] = ARG("s0", slots, EVEN),
+	[A_S1] = ARG("s1", slots, EVEN),
+	[A_S2] = ARG("s2", slots, EVEN),
+	[A_ORDERED] = ARG("ordered", yes, EVEN),
+	[A_CASEP] = ARG("casep", pointers, MOSTLY_FIRST),
+	[A_HDRP] = ARG("hdrp", pointers, MOSTLY_FIRST),
 };
 
 /* SEEK's argument shares the name; its values have another list. */
@@ -149,6 +161,9 @@ const struct op_kind ops[NR_OPS] = {
 	[OP_SEEK] = OP("seek", 1, A_S, A_HOW),
 	[OP_REOPEN] = OP("reopen", 1, A_S, A_MODE),
 	[OP_FDINFO] = OP("fdinfo", 1, A_S),
+	[OP_SELECT] = OP("select", 20, A_S, A_CASES, A_C0, A_S0, A_C1, A_S1, A_C2, A_S2, A_ORDERED,
+			 A_LEN, A_N, A_F0, A_F1, A_F2, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP, A_CASEP,
+			 A_HDRP, A_DATA, A_FDP, A_JUNK),
 	[OP_RACE] = OP("race", 0, A_S),
 #undef OP
 };

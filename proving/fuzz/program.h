@@ -24,19 +24,21 @@
 #define NR_WORKERS	4
 #define NR_SLOTS	8
 #define MAX_STEPS	32
+#define MAX_CASES	3
 
 enum op {
 	OP_OPEN, OP_NEW, OP_DUP, OP_SEND, OP_RECV, OP_WRITE, OP_READ, OP_SHUT, OP_INFO,
 	OP_ABI, OP_IOCTL, OP_POLL, OP_EPNEW, OP_EPCTL, OP_EPWAIT, OP_FDDUP, OP_CLOSE,
 	OP_NONBLOCK, OP_FORK, OP_KILL, OP_SIGNAL, OP_TAKE, OP_SETUID, OP_FILE, OP_ROOM,
-	OP_LIMIT, OP_SEEK, OP_REOPEN, OP_FDINFO, OP_RACE, NR_OPS
+	OP_LIMIT, OP_SEEK, OP_REOPEN, OP_FDINFO, OP_SELECT, OP_RACE, NR_OPS
 };
 
 /* The arguments of all operations. */
 enum arg {
 	A_S, A_F0, A_F1, A_F2, A_V, A_E, A_CAP, A_SIZE, A_ARGP, A_DATA, A_FDP, A_LEN, A_N,
 	A_FLAGS, A_DEADLINE, A_JUNK, A_RIGHTS, A_REASON, A_EVENTS, A_WAIT, A_CTL, A_MODE,
-	A_NB, A_SIGNAL, A_KIND, A_UID, A_ROOM, A_LIMIT, A_VALUE, A_VEC, A_CMD, A_HOW, NR_ARGS
+	A_NB, A_SIGNAL, A_KIND, A_UID, A_ROOM, A_LIMIT, A_VALUE, A_VEC, A_CMD, A_HOW,
+	A_CASES, A_C0, A_C1, A_C2, A_S0, A_S1, A_S2, A_ORDERED, A_CASEP, A_HDRP, NR_ARGS
 };
 
 /* Values of arguments that the rest of the program needs by name. */
@@ -54,6 +56,8 @@ enum { WATCH_LEVEL, WATCH_EDGE, WATCH_ONESHOT, WATCH_EXCLUSIVE };
 enum { CTL_ADD, CTL_MOD, CTL_DEL };
 enum { VEC_NONE, VEC_TWO, VEC_THREE, VEC_BADPTR, VEC_MANY, VEC_NEGATIVE };
 enum { LIMIT_MSG_SIZE, LIMIT_FDS, LIMIT_CAPACITY, LIMIT_IN_FLIGHT, NR_LIMITS };
+enum { CASE_OFF, CASE_RECV, CASE_SEND, CASE_BAD };
+enum { CASES_TWO, CASES_THREE, CASES_ONE, CASES_NONE, CASES_OVER, CASES_HUGE };
 enum { SEEK_LSEEK, SEEK_PREAD, SEEK_PWRITE, SEEK_MMAP };
 enum { N_OVER = 4, N_HUGE };		/* A_N: more than the limit, and far more */
 enum { CAP_MAX = 5, CAP_OVER, CAP_HUGE };
@@ -74,7 +78,7 @@ struct arg_kind {
 struct op_kind {
 	const char *name;
 	unsigned int weight;
-	enum arg args[15];
+	enum arg args[24];
 	unsigned int nr;
 };
 

@@ -12,6 +12,8 @@
  *   or a waiting sender, no sender beside room, nobody on a closed channel;
  * - all ends within bounded time. Who waits by then is interrupted.
  *
+ * A select counts as the case that it says has happened.
+ *
  * Only operations that need no knowledge of what the others do are raced; a kill
  * makes the counts lower bounds.
  */
@@ -34,13 +36,16 @@
 #define DATA_STRIDE	512
 #define ARGS_STRIDE	128
 #define FDS_STRIDE	32
+#define CASES_STRIDE	256
+#define RECV_OFFSET	256	/* a select's receives, behind what it sends */
 #define MAX_IDS		(NR_WORKERS * MAX_SCRIPT)
 
 struct raced {
 	uint8_t op;
-	uint32_t id;		/* SEND, WRITE: the message's */
+	uint32_t id;		/* SEND, WRITE, SELECT: the message's */
 	uint32_t len;
 	struct chan *chan;
+	struct select_case cases[MAX_CASES];	/* SELECT */
 };
 
 static struct raced raced[NR_WORKERS][MAX_SCRIPT];
@@ -145,6 +150,81 @@ static void script_info(int w, int i, const struct step *step, struct call *call
 	};
 }
 
+static struct hsk_msghdr *header_at(int w, int i, int c)
+{
+	uint8_t *at = shared->worker[w].arena + MISC_AT + i * CASES_STRIDE;
+
+	return (struct hsk_msghdr *)(at + MAX_CASES * sizeof(struct hsk_select_case)) + c;
+}
+
+/*
+ * What a case is in a race. One channel is not in cases of both directions: nobody
+ * could tell from outside that the two waiting there are one.
+ */
+static struct select_case raced_case(int w, int i, const struct step *step, int c)
+{
+	unsigned int s = step->arg[A_S0 + c];
+	const struct file *file = model_file(w, s);
+	struct select_case none = { 0 }, is;
+	int other;
+
+	if (step->arg[A_C0 + c] != CASE_RECV && step->arg[A_C0 + c] != CASE_SEND)
+		return none;
+	if (!file || file->kind != FILE_ENDPOINT || closed[w] & 1U << s)
+		return none;
+	is = (struct select_case){ .chan = file->chan, .send = step->arg[A_C0 + c] == CASE_SEND };
+	if (!(file->rights & (is.send ? RIGHT_WRITE : RIGHT_READ)))
+		return none;
+	for (other = 0; other < c; other++)
+		if (raced[w][i].cases[other].chan == is.chan &&
+		    raced[w][i].cases[other].send != is.send)
+			return none;
+	return is;
+}
+
+static void script_case(int w, int i, const struct step *step, int c)
+{
+	struct hsk_select_case *cases = (void *)(shared->worker[w].arena + MISC_AT +
+						 i * CASES_STRIDE);
+	unsigned long fds = (unsigned long)shared->worker[w].arena + FDS_AT + i * FDS_STRIDE;
+	struct select_case *is = &raced[w][i].cases[c];
+
+	*is = raced_case(w, i, step, c);
+	cases[c] = (struct hsk_select_case) {
+		.fd = is->chan ? model_fd(w, step->arg[A_S0 + c]) : -1,
+		.op = is->send ? HSK_CASE_SEND : HSK_CASE_RECV,
+		.msg = (unsigned long)header_at(w, i, c),
+	};
+	*header_at(w, i, c) = (struct hsk_msghdr) {
+		.data = is->send ? (unsigned long)data_at(w, i) :
+			step->arg[A_DATA] == PTR_OK ?
+			(unsigned long)data_at(w, i) + RECV_OFFSET : raced_data(w, i, step),
+		.len = is->send ? raced[w][i].len : ROOM,
+		.fds = fds, .nr_fds = is->send ? 0 : MAX_CARRIED,
+	};
+}
+
+static void script_select(int w, int i, const struct step *step, struct call *call)
+{
+	struct hsk_select_args *args = (void *)args_at(w, i);
+	int c;
+
+	for (c = 0; c < MAX_CASES; c++)
+		script_case(w, i, step, c);
+	*args = (struct hsk_select_args) {
+		.size = sizeof(*args),
+		.flags = (step->arg[A_FLAGS] == FLAGS_DONTWAIT ? HSK_OP_F_DONTWAIT : 0) |
+			 (step->arg[A_ORDERED] ? HSK_SELECT_F_ORDERED : 0),
+		.deadline = race_deadline(step),
+		.cases = (unsigned long)shared->worker[w].arena + MISC_AT + i * CASES_STRIDE,
+		.nr_cases = MAX_CASES,
+	};
+	*call = (struct call) {
+		.nr = SYS_ioctl,
+		.arg = { model_fd(w, step->arg[A_S]), HSK_IOC_SELECT, (unsigned long)args },
+	};
+}
+
 static bool raceable(int w, const struct step *step)
 {
 	const struct file *file = model_file(w, step->arg[A_S]);
@@ -154,7 +234,7 @@ static bool raceable(int w, const struct step *step)
 		return false;
 	switch (step->op) {
 	case OP_SEND: case OP_RECV: case OP_WRITE: case OP_READ: case OP_SHUT: case OP_INFO:
-	case OP_CLOSE:
+	case OP_CLOSE: case OP_SELECT:
 		return true;
 	}
 	return false;
@@ -173,7 +253,7 @@ static void script_step(int w, const struct step *step)
 		.id = ++model.next_msg, .len = 8 + step->arg[A_LEN],
 	};
 	memset(data_at(w, i), SENTINEL, DATA_STRIDE);
-	if (step->op == OP_SEND || step->op == OP_WRITE)
+	if (step->op == OP_SEND || step->op == OP_WRITE || step->op == OP_SELECT)
 		build_bytes(data_at(w, i), raced[w][i].id, raced[w][i].len);
 	switch (step->op) {
 	case OP_SEND: case OP_RECV:
@@ -187,6 +267,9 @@ static void script_step(int w, const struct step *step)
 		break;
 	case OP_INFO:
 		script_info(w, i, step, call);
+		break;
+	case OP_SELECT:
+		script_select(w, i, step, call);
 		break;
 	default:
 		closed[w] |= 1U << step->arg[A_S];
@@ -352,6 +435,25 @@ static uint32_t id_of(const uint8_t *data)
 	return first * BYTES_INVERSE;
 }
 
+/* Which case of a select has done what it was for: not that of one that failed. */
+static const struct select_case *raced_chosen(int w, int i)
+{
+	const struct hsk_select_args *args = (const void *)args_at(w, i);
+	long ret = shared->worker[w].call[i].ret;
+
+	if (i >= shared->worker[w].at || ret < 0 || ret >= MAX_CASES || args->result)
+		return NULL;
+	return &raced[w][i].cases[ret];
+}
+
+/* What the send alone would have returned. */
+static long select_send_ret(int w, int i)
+{
+	const struct select_case *chosen = raced_chosen(w, i);
+
+	return chosen && chosen->send ? 0 : -ECANCELED;
+}
+
 static const struct raced *find_sent(uint32_t id, long *ret)
 {
 	int w, i;
@@ -359,9 +461,11 @@ static const struct raced *find_sent(uint32_t id, long *ret)
 	for (w = 0; w < NR_WORKERS; w++) {
 		for (i = 0; i < shared->worker[w].nr_calls; i++) {
 			if (raced[w][i].id != id ||
-			    (raced[w][i].op != OP_SEND && raced[w][i].op != OP_WRITE))
+			    (raced[w][i].op != OP_SEND && raced[w][i].op != OP_WRITE &&
+			     raced[w][i].op != OP_SELECT))
 				continue;
-			*ret = shared->worker[w].call[i].ret;
+			*ret = raced[w][i].op == OP_SELECT ? select_send_ret(w, i) :
+							     shared->worker[w].call[i].ret;
 			return &raced[w][i];
 		}
 	}
@@ -401,6 +505,29 @@ struct tally {
 
 static struct tally tallies[MAX_CHANS];
 
+static void tally_select(int w, int i)
+{
+	const struct select_case *chosen = raced_chosen(w, i);
+	const struct hsk_msghdr *hdr;
+
+	if (!chosen)
+		return;
+	if (!chosen->chan) {
+		fail("race: worker %d: a select chose case %ld, which is disabled", w,
+		     shared->worker[w].call[i].ret);
+		return;
+	}
+	if (chosen->send) {
+		tallies[chosen->chan - model.chan].sent++;
+		return;
+	}
+	hdr = header_at(w, i, chosen - raced[w][i].cases);
+	if (hdr->flags & HSK_MSG_F_CLOSED)
+		return;
+	tallies[chosen->chan - model.chan].received++;
+	account(data_at(w, i) + RECV_OFFSET, hdr->len);
+}
+
 static void tally_call(int w, int i)
 {
 	const struct raced *race = &raced[w][i];
@@ -425,6 +552,9 @@ static void tally_call(int w, int i)
 		/* 0 may also say that it is closed. */
 		tally->received += call->ret > 0;
 		account(data_at(w, i), call->ret);
+		break;
+	case OP_SELECT:
+		tally_select(w, i);
 		break;
 	case OP_INFO:
 		check_conserved((const void *)args);

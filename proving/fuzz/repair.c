@@ -54,6 +54,7 @@ static bool wants_endpoint(enum op op)
 	case OP_NEW: case OP_DUP: case OP_SEND: case OP_RECV: case OP_WRITE: case OP_READ:
 	case OP_SHUT: case OP_INFO: case OP_ABI: case OP_POLL: case OP_EPCTL: case OP_FDDUP:
 	case OP_NONBLOCK: case OP_SEEK: case OP_REOPEN: case OP_FDINFO: case OP_CLOSE:
+	case OP_SELECT:
 		return true;
 	default:
 		return false;
@@ -148,6 +149,26 @@ static void repair_poll(struct step *step)
 		step->arg[A_EVENTS] = EVENTS_IN;
 }
 
+/* Of a select, too, each case should have what it needs. */
+static void repair_cases(struct step *step, struct random *random)
+{
+	unsigned int rights;
+	const struct file *file;
+	int c, s;
+
+	for (c = 0; c < MAX_CASES; c++) {
+		if (step->arg[A_C0 + c] == CASE_OFF || step->arg[A_C0 + c] == CASE_BAD)
+			continue;
+		rights = step->arg[A_C0 + c] == CASE_SEND ? RIGHT_WRITE : RIGHT_READ;
+		file = model_file(step->worker, step->arg[A_S0 + c]);
+		if (file && file->kind == FILE_ENDPOINT && (file->rights & rights) == rights)
+			continue;
+		s = pick_slot(step->worker, FILE_ENDPOINT, rights, random);
+		if (s >= 0)
+			step->arg[A_S0 + c] = s;
+	}
+}
+
 /* What a message carries. */
 static void repair_carried(struct step *step, struct random *random)
 {
@@ -212,7 +233,9 @@ void repair_step(struct step *step, struct random *random)
 	repair_direction(step, random);
 	if (step->op == OP_POLL)
 		repair_poll(step);
-	if (step->op == OP_SEND && step->arg[A_N])
+	if (step->op == OP_SELECT)
+		repair_cases(step, random);
+	if ((step->op == OP_SEND || step->op == OP_SELECT) && step->arg[A_N])
 		repair_carried(step, random);
 	if (step->op == OP_TAKE && !model_file(step->arg[A_V], step->arg[A_S]))
 		become_take(step, random);

@@ -250,6 +250,7 @@ static void make_arena(struct worker *worker)
 {
 	static const size_t gaps[] = {
 		DATA_AT + DATA_SIZE, ARGS_AT + ARGS_SIZE, FDS_AT + FDS_SIZE, MISC_AT + MISC_SIZE,
+		RDATA_AT + DATA_SIZE, RFDS_AT + FDS_SIZE,
 	};
 	int fd = memfd_create("arena", MFD_CLOEXEC);
 	size_t i;
