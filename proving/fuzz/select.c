@@ -85,7 +85,7 @@ void build_select(int w, const struct step *step)
 /* The header of the receive that was chosen, and none else. */
 static void expect_header(const struct pending *pending, struct hsk_msghdr *hdr)
 {
-	if (pending->result == -EMSGSIZE) {
+	if (pending->result == -EMSGSIZE && pending->outcome != OUT_ERROR) {
 		hdr->len = pending->need_len;
 		hdr->nr_fds = pending->need_fds;
 	}

@@ -52,7 +52,7 @@ static bool could_be_decided(const struct history *h, const struct pin *pin)
 
 static bool had_an_instant(const struct history *h, const struct op *op)
 {
-	long stamps[2 * MAX_OPS];
+	long stamps[2 * MAX_OPS] = { 0 };
 	int n = collect_stamps(h, op, stamps), i;
 	struct pin pin = { .op = op };
 

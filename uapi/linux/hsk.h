@@ -436,8 +436,8 @@ struct hsk_arm_args {
  *
  * The room is that of the message given now. Where it is too small, @result is
  * -EMSGSIZE and the message is back in the channel; so it is where it can't be copied
- * (-EFAULT), where a reserved member is not 0 (-EINVAL), where there is no descriptor for what it bears (-EMFILE, -ENFILE), and
- * where the task is killed meanwhile. Never blocks.
+ * (-EFAULT), where a reserved member is not 0 (-EINVAL), where there is no descriptor for
+ * what it bears (-EMFILE, -ENFILE), and where the task is killed meanwhile. Never blocks.
  *
  * Return: the index of the case that happened; the selector is then not armed. Or
  * -1 with errno, nothing having happened: EINVAL; EFAULT; ENOENT it is not armed;
