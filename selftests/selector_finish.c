@@ -316,6 +316,25 @@ TEST_F(finish, select_whose_arguments_cannot_be_written_is_efault_if_there_is_a_
 	EXPECT_EQ(-EPIPE, args.result);
 }
 
+TEST_F(finish, select_whose_result_cannot_be_written_leaves_the_room_alone)
+{
+	struct hsk_select_args args = {
+		.size = sizeof(args),
+		.cases = (uintptr_t)self->set.cases,
+		.nr_cases = 1,
+	};
+	int full = t_new(1);
+
+	s_add_recv(&self->set, full);
+	self->set.msgs[0].len = 0;
+	ASSERT_EQ(0, t_try_put(full, 5));
+	EXPECT_EQ(-EFAULT, t_ioctl(self->a, HSK_IOC_SELECT, read_only(&args, sizeof(args))));
+	EXPECT_EQ(0, self->set.msgs[0].len);
+	EXPECT_EQ(0, t_ioctl(self->a, HSK_IOC_SELECT, &args));
+	EXPECT_EQ(-EMSGSIZE, args.result);
+	EXPECT_EQ(sizeof(__u64), self->set.msgs[0].len);
+}
+
 TEST_F(finish, no_free_descriptor_at_finish_is_emfile_and_the_message_goes_back)
 {
 	struct p_op op;
