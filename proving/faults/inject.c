@@ -266,6 +266,7 @@ static int errno_of(const struct faults_call *call, long ret)
 {
 	if (ret < 0)
 		return errno;
+	/* The kernel has read it, so it is there. */
 	return call->result ? -*call->result : 0;
 }
 

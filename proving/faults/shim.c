@@ -166,6 +166,10 @@ static void describe_ioctl(struct faults_call *call, void *arg)
 	};
 	const struct hsk_send_args *send = arg;
 
+	if (call->op == OP_SELECT)
+		call->result = &((struct hsk_select_args *)arg)->result;
+	if (call->op == OP_FINISH)
+		call->result = &((struct hsk_finish_args *)arg)->result;
 	call->takes_fd = call->op == OP_CHAN_NEW || call->op == OP_DUP || call->op == OP_RECV ||
 			 call->op == OP_SELECTOR;
 	if (!sizes[call->op] || !on_stack(arg))
@@ -175,10 +179,6 @@ static void describe_ioctl(struct faults_call *call, void *arg)
 	if (call->op == OP_SEND)
 		call->shape = (send->msg.len > LARGE ? FAULTS_LARGE : 0) |
 			      (send->msg.nr_fds ? FAULTS_FDS : 0);
-	if (call->op == OP_SELECT)
-		call->result = &((struct hsk_select_args *)arg)->result;
-	if (call->op == OP_FINISH)
-		call->result = &((struct hsk_finish_args *)arg)->result;
 }
 
 /*
