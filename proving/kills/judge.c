@@ -22,6 +22,7 @@ struct ledger {
 	struct hsk_info_args info;
 	unsigned int acked, maybe_sent;
 	unsigned int got, maybe_got;
+	unsigned int armed;	/* receives in a selector that nobody has finished */
 	unsigned int closes, maybe_closes;
 	__u64 values[K_VALUES];	/* that were received, by whomever */
 };
@@ -56,8 +57,9 @@ static void note_step(struct ledger *l, const struct k_step *step)
 		l->maybe_sent += pending;
 		break;
 	case K_RECV:
-		l->maybe_got += pending;
-		if (!pending && step->value)
+		l->maybe_got += pending && !step->armed;
+		l->armed += pending && step->armed;
+		if (!step->result && step->value)
 			note_value(l, step->value);
 		break;
 	case K_CLOSE:
@@ -114,7 +116,8 @@ static void law_no_effect_of_failure(struct ledger *l)
 				sent |= log->steps[k].op == K_SEND &&
 					log->steps[k].chan == l->chan &&
 					log->steps[k].value == l->values[i] &&
-					log->steps[k].result != -EPIPE;
+					(log->steps[k].result == K_PENDING ||
+					 !log->steps[k].result);
 		}
 		if (!sent)
 			WRONG(l, "%llu was received, and its send had failed or never was",
@@ -155,7 +158,7 @@ static void law_order(struct ledger *l)
 		came_back += logs[i].gave_back;
 	}
 	if (!l->run->scenario->in_turn)
-		came_back += l->maybe_got;
+		came_back += l->maybe_got + l->armed;
 	if (late > came_back)
 		WRONG(l, "%u messages were late, %u can have come back", late, came_back);
 }
@@ -191,29 +194,45 @@ static void law_nothing_left(struct ledger *l)
 }
 
 /*
- * Killed before it took the message, or having it but before it could copy it: the
- * message goes to another. Where a signal is a moment late, as with PREEMPT_RT,
- * this is not exact; the driver is not meant for that.
+ * Killed before it took the message, or having it but before it could copy it, or
+ * before it asked its selector for it: the message goes to another. Where a signal is
+ * a moment late, as with PREEMPT_RT, this is not exact; the driver is not meant for
+ * that.
  */
 static void law_dead_take_nothing(struct ledger *l)
 {
 	const char *point = l->run->point;
+	bool before = !strcmp(point, "hsk_block") || !strcmp(point, "hsk_take");
 
-	if (!l->run->killed || !l->maybe_got || l->info.received == l->got)
+	if (!l->run->killed || l->info.received <= l->got)
 		return;
-	if (!strcmp(point, "hsk_block") || !strcmp(point, "hsk_take"))
+	if (l->maybe_got ? before : l->armed)
 		WRONG(l, "%llu messages went to the dead", (unsigned long long)
 		      (l->info.received - l->got));
+}
+
+/* Of a context that is derived: has the channel that it ends with been closed? */
+static bool parent_is_closed(const struct ledger *l, int *reason)
+{
+	struct hsk_info_args info;
+
+	if (!l->run->scenario->derived[l->chan] || t_info(l->run->observer[0], &info))
+		return false;
+	*reason = info.reason;
+	return info.state & HSK_STATE_CLOSED;
 }
 
 /* The reason of the close that the channel has, by who has gone. */
 static bool reason_is_right(const struct ledger *l)
 {
 	const struct hsk_info_args *info = &l->info;
+	int reason;
 
 	if (info->reason == -EOWNERDEAD && !info->write_endpoints)
 		return !l->closes;
 	if (info->reason == -EPIPE && !info->read_endpoints)
+		return !l->closes;
+	if (parent_is_closed(l, &reason) && info->reason == reason)
 		return !l->closes;
 	return l->closes + l->maybe_closes;
 }
@@ -222,7 +241,10 @@ static void law_death_is_a_close(struct ledger *l)
 {
 	const struct hsk_info_args *info = &l->info;
 	bool closed = info->state & HSK_STATE_CLOSED;
+	int reason;
 
+	if (!closed && parent_is_closed(l, &reason))
+		WRONG(l, "open, though it was derived from one closed with %d", reason);
 	if (!closed && (l->closes || !info->write_endpoints || !info->read_endpoints))
 		WRONG(l, "open, with %u closes, %u writers and %u readers", l->closes,
 		      info->write_endpoints, info->read_endpoints);
@@ -239,7 +261,7 @@ static void check_close_seen(struct ledger *l, const struct k_step *step)
 {
 	const struct hsk_info_args *info = &l->info;
 
-	if (step->op == K_RECV && step->result != K_PENDING && !step->value &&
+	if (step->op == K_RECV && !step->result && !step->value &&
 	    (!(info->state & HSK_STATE_CLOSED) ||
 	     (step->reason != info->reason && step->reason != K_UNKNOWN)))
 		WRONG(l, "a receiver saw a close with %d, INFO says %d", step->reason,
@@ -287,9 +309,28 @@ static void judge_channel(struct k_run *run, unsigned int chan)
 		law_dead_take_nothing(&l);
 		law_death_is_a_close(&l);
 		walk_steps(&l, check_close_seen);
-		close(run->observer[chan]);
+		run->effects += l.info.sent - l.acked + l.info.received - l.got;
 	}
 	law_no_effect_of_failure(&l);
+}
+
+/*
+ * What has happened on all channels and nobody knows of was done by the dead, one
+ * thing by each operation that they had begun: of a select's cases one can have happened.
+ */
+static void law_one_winner(struct k_run *run)
+{
+	unsigned int i, j, pending = 0;
+
+	for (i = 0; i < K_PARTIES; i++) {
+		const struct k_log *log = &run->stage->logs[i];
+
+		for (j = 0; j < log->nr; j++)
+			pending += log->steps[j].result == K_PENDING &&
+				   !log->steps[j].other_case;
+	}
+	if (run->effects > pending)
+		k_wrong(run, "%u operations of the dead had %u effects", pending, run->effects);
 }
 
 /* Files that travelled are gone: the pipe that all parties had has no writer. */
@@ -315,7 +356,12 @@ void k_judge(struct k_run *run)
 	for (i = 0; i < K_PARTIES; i++)
 		if (run->stage->logs[i].failure[0])
 			k_wrong(run, "role %u: %s", i, run->stage->logs[i].failure);
+	run->effects = 0;
 	for (i = 0; i < run->scenario->nr_chans; i++)
 		judge_channel(run, i);
+	law_one_winner(run);
+	for (i = 0; i < run->scenario->nr_chans; i++)
+		if (run->observer[i] >= 0)
+			close(run->observer[i]);
 	judge_descriptors(run);
 }

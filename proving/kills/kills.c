@@ -141,6 +141,10 @@ static unsigned int nr_kills(void)
 	return sum;
 }
 
+static const struct k_scenario *const all_scenarios[] = {
+	k_scenarios, k_scenarios_select, k_scenarios_context,
+};
+
 static bool wanted(const char *name, char **names)
 {
 	char **one = names;
@@ -148,6 +152,21 @@ static bool wanted(const char *name, char **names)
 	while (*one && strcmp(*one, name))
 		one++;
 	return !*names || *one;
+}
+
+/* Those that are wanted; how many they were. */
+static unsigned int test_scenarios(const struct k_scenario *scenario, char **names,
+				   struct k_stage *stage)
+{
+	unsigned int nr = 0;
+
+	for (; scenario->name; scenario++) {
+		if (!wanted(scenario->name, names))
+			continue;
+		test_scenario(scenario, stage);
+		nr++;
+	}
+	return nr;
 }
 
 static char **parse(int argc, char **argv)
@@ -192,17 +211,12 @@ int main(int argc, char **argv)
 {
 	char **names = parse(argc, argv);
 	struct k_stage *stage = t_shared(sizeof(*stage));
-	const struct k_scenario *scenario;
-	unsigned int nr = 0;
+	unsigned int i, nr = 0;
 
 	prepare();
 	printf("TAP version 13\n");
-	for (scenario = k_scenarios; scenario->name; scenario++) {
-		if (!wanted(scenario->name, names))
-			continue;
-		test_scenario(scenario, stage);
-		nr++;
-	}
+	for (i = 0; i < sizeof(all_scenarios) / sizeof(*all_scenarios); i++)
+		nr += test_scenarios(all_scenarios[i], names, stage);
 	if (!nr) {
 		printf("Bail out! no such scenario\n");
 		return 2;

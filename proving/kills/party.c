@@ -16,24 +16,38 @@ void k_fail(struct k_party *me, const char *what, int err)
 	_exit(1);
 }
 
-static struct k_step *begin(struct k_party *me, enum k_op op, unsigned int chan)
+/* A number to send is never 0, and rises. */
+struct k_step *k_step_begin(struct k_party *me, enum k_op op, unsigned int chan,
+			    unsigned int ahead)
 {
 	struct k_log *log = log_of(me);
-	struct k_step *step = &log->steps[log->nr];
+	struct k_step *step = &log->steps[log->nr + ahead];
 
-	if (log->nr == K_STEPS)
+	if (log->nr + ahead >= K_STEPS)
 		k_fail(me, "too many steps", 0);
 	*step = (struct k_step) { .op = op, .chan = chan, .result = K_PENDING };
+	if (op == K_SEND)
+		step->value = (me->nr + 1) * 1000 + log->nr + ahead + 1;
 	return step;
+}
+
+static struct k_step *begin(struct k_party *me, enum k_op op, unsigned int chan)
+{
+	return k_step_begin(me, op, chan, 0);
+}
+
+void k_step_commit(struct k_party *me, unsigned int nr)
+{
+	__atomic_fetch_add(&log_of(me)->nr, nr, __ATOMIC_RELEASE);
 }
 
 /* From here on the operation may have happened. */
 static void commit(struct k_party *me)
 {
-	__atomic_fetch_add(&log_of(me)->nr, 1, __ATOMIC_RELEASE);
+	k_step_commit(me, 1);
 }
 
-static void end(struct k_step *step, int result)
+void k_step_end(struct k_step *step, int result)
 {
 	__atomic_store_n(&step->result, result, __ATOMIC_RELEASE);
 }
@@ -54,7 +68,6 @@ int k_send(struct k_party *me, unsigned int chan, int passed, enum k_how how)
 	struct k_step *step = begin(me, K_SEND, chan);
 	int ret;
 
-	step->value = (me->nr + 1) * 1000 + log_of(me)->nr;
 	commit(me);
 	if (how == K_READ_WRITE)
 		ret = write_value(me->fd[chan], step->value);
@@ -67,7 +80,7 @@ int k_send(struct k_party *me, unsigned int chan, int passed, enum k_how how)
 	}
 	if (ret && ret != -EPIPE)
 		k_fail(me, "send", ret);
-	end(step, ret);
+	k_step_end(step, ret);
 	return ret;
 }
 
@@ -113,7 +126,7 @@ int k_recv(struct k_party *me, unsigned int chan, int *passed, enum k_how how)
 		k_fail(me, "receive: a torn message, its bytes", msg.len);
 	else
 		step->value = value;
-	end(step, 0);
+	k_step_end(step, 0);
 	return !(msg.flags & HSK_MSG_F_CLOSED);
 }
 
@@ -134,7 +147,7 @@ int k_recv_fails(struct k_party *me, unsigned int chan, int error)
 	if (ret || !(msg.flags & HSK_MSG_F_CLOSED))
 		k_fail(me, "receive that must fail", ret);
 	step->reason = msg.reason;
-	end(step, 0);
+	k_step_end(step, 0);
 	return 0;
 }
 
@@ -148,8 +161,17 @@ int k_close(struct k_party *me, unsigned int chan, int reason)
 	ret = t_close(me->fd[chan], reason);
 	if (ret && ret != -EPIPE)
 		k_fail(me, "close", ret);
-	end(step, ret);
+	k_step_end(step, ret);
 	return ret;
+}
+
+void k_note_close(struct k_party *me, unsigned int chan, int reason)
+{
+	struct k_step *step = begin(me, K_RECV, chan);
+
+	step->reason = reason;
+	k_step_end(step, 0);
+	commit(me);
 }
 
 void k_leave(struct k_party *me, unsigned int chan)
@@ -178,6 +200,27 @@ void k_await(struct k_party *me, unsigned int chan, unsigned int senders, unsign
 			return;
 		if (t_now() > limit)
 			k_fail(me, "nobody came to wait", ETIMEDOUT);
+		t_sleep_ms(1);
+	}
+}
+
+void k_await_sender(struct k_party *me, unsigned int chan)
+{
+	__u64 limit = await_limit();
+	struct hsk_info_args info;
+
+	for (;;) {
+		if (t_info(me->fd[chan], &info))
+			k_fail(me, "INFO", -errno);
+		if (info.state & HSK_STATE_CLOSED)
+			return;
+		if (info.buffered)
+			k_fail(me, "a sender that waited was let go, messages buffered",
+			       info.buffered);
+		if (info.waiting_senders)
+			return;
+		if (t_now() > limit)
+			k_fail(me, "no sender waits any more", ETIMEDOUT);
 		t_sleep_ms(1);
 	}
 }

@@ -21,6 +21,7 @@ struct set {
 	int ready[2];		/* a byte from each party that is in place */
 	int go[2];		/* ends when they may begin */
 	int pipe[2];
+	int parent;		/* of the channels that are derived */
 };
 
 unsigned int k_nr_roles(const struct k_scenario *scenario)
@@ -77,10 +78,24 @@ static int endpoint(int whole, unsigned int rights)
 	return fd;
 }
 
+static int new_channel(struct k_run *run, const struct set *set, unsigned int chan)
+{
+	struct hsk_chan_new_args args = {
+		.size = sizeof(args),
+		.flags = HSK_CHAN_F_PARENT,
+		.capacity = run->scenario->capacity[chan],
+		.parent = set->parent,
+	};
+
+	if (!run->scenario->derived[chan])
+		return t_new(args.capacity);
+	return t_ioctl(args.parent, HSK_IOC_CHAN_NEW, &args);
+}
+
 static void set_channel(struct k_run *run, struct set *set, unsigned int chan)
 {
 	const struct k_scenario *sc = run->scenario;
-	int whole = t_new(sc->capacity[chan]);
+	int whole = new_channel(run, set, chan);
 	unsigned int i;
 
 	if (whole < 0)
@@ -88,6 +103,8 @@ static void set_channel(struct k_run *run, struct set *set, unsigned int chan)
 	for (i = 0; i < k_nr_roles(sc); i++)
 		set->fd[i][chan] = endpoint(whole, sc->roles[i].rights[chan]);
 	run->observer[chan] = endpoint(whole, observer_rights(&sc->roles[run->victim], chan));
+	if (!chan)
+		set->parent = endpoint(whole, HSK_RIGHT_READ);
 	close(whole);
 }
 
@@ -100,6 +117,7 @@ static void set_stage(struct k_run *run, struct set *set)
 		run->observer[chan] = -1;
 	for (chan = 0; chan < run->scenario->nr_chans; chan++)
 		set_channel(run, set, chan);
+	close(set->parent);
 	if (pipe2(set->ready, O_CLOEXEC) || pipe2(set->go, O_CLOEXEC) ||
 	    pipe2(set->pipe, O_CLOEXEC))
 		die("pipe");
