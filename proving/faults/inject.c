@@ -174,6 +174,13 @@ static void look_first(const struct faults_call *call, struct scene *scene)
 	scene->sequence = call->sequence + 1;	/* our own begin */
 }
 
+/* By its deadline, or with the context whose holder has ended: neither is an operation. */
+static bool closed_by_itself(const struct hsk_info_args *old, const struct hsk_info_args *now)
+{
+	return !(old->state & HSK_STATE_CLOSED) && now->state & HSK_STATE_CLOSED &&
+	       (now->reason == -ETIMEDOUT || now->reason == -EOWNERDEAD || now->reason == -EPIPE);
+}
+
 /*
  * What an operation that has failed may have left behind. Other processes may end
  * meanwhile, which is no operation: endpoints go, what nobody can receive is drained,
@@ -201,7 +208,7 @@ static const char *effect(const struct hsk_info_args *old, const struct hsk_info
 		return "waiting";
 	if (gone)
 		return NULL;
-	if (now->state != old->state || now->reason != old->reason)
+	if ((now->state != old->state || now->reason != old->reason) && !closed_by_itself(old, now))
 		return "state";
 	if (now->buffered != old->buffered || now->drained != old->drained)
 		return "buffered";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: report begin SHARE UNTIL
+ * usage: report begin SHARE UNTIL FIRST
  *        report end PROGRAM
  *
  * Before a test program: all counts at 0, how many operations of each kind get
- * faults in each test, and until when tests begin.
+ * faults in each test, until when tests begin, and the fault with which the first
+ * operation of each kind begins in the first program.
  * After it: what has come of it, as TAP, and the counts, a line for each kind of
  * operation. What is kept from one program to the next is the fault with which the
  * next operation of a kind begins.
@@ -41,7 +42,7 @@ static struct faults_state *map_state(void)
 	return p;
 }
 
-static void begin(struct faults_state *state, int share, int until)
+static void begin(struct faults_state *state, int share, int until, int first)
 {
 	uint32_t next[OP_NR][FAULTS_SHAPES];
 	int op, shape;
@@ -54,7 +55,7 @@ static void begin(struct faults_state *state, int share, int until)
 	state->until = until;
 	for (op = 0; op < OP_NR; op++) {
 		for (shape = 0; shape < FAULTS_SHAPES; shape++) {
-			state->classes[op][shape].next = next[op][shape] ?: 1;
+			state->classes[op][shape].next = next[op][shape] ?: (uint32_t)first;
 			state->classes[op][shape].left = share;
 		}
 	}
@@ -137,11 +138,11 @@ static void end(const struct faults_state *state, const char *program)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "begin"))
-		begin(map_state(), atoi(argv[2]), atoi(argv[3]));
+	if (argc == 5 && !strcmp(argv[1], "begin"))
+		begin(map_state(), atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
 	else if (argc == 3 && !strcmp(argv[1], "end"))
 		end(map_state(), argv[2]);
 	else
-		errx(2, "usage: report begin SHARE UNTIL | report end PROGRAM");
+		errx(2, "usage: report begin SHARE UNTIL FIRST | report end PROGRAM");
 	return 0;
 }
