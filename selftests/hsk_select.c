@@ -76,13 +76,16 @@ static void describe(struct t_case *one, struct hsk_select_case *raw)
 	raw->msg = one->fd == -1 ? T_SENTINEL : (uintptr_t)&one->msg;
 }
 
-/* All but what the chosen case says of itself. */
+/*
+ * All but what the chosen case says of itself. Where a select that has failed is tried
+ * again, the bytes that it had copied by then may be in another case.
+ */
 static bool left_alone(const struct t_case *before, const struct t_case *after, unsigned int nr,
 		       int chosen)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !t_retried(); i++) {
 		if ((int)i == chosen && after[i].op == HSK_CASE_RECV)
 			continue;
 		if (memcmp(&before[i], &after[i], sizeof(*after))) {

@@ -404,6 +404,11 @@ unsigned int t_slow(void)
 	return factor;
 }
 
+bool t_retried(void)
+{
+	return getenv("HSK_TEST_RETRIED");
+}
+
 unsigned int t_fewer(unsigned int nr)
 {
 	if (t_slow() > 1)

@@ -165,6 +165,8 @@ void t_sleep_ms(unsigned int ms);
  * event may take before a test calls it lost.
  */
 unsigned int t_slow(void);
+/* HSK_TEST_RETRIED in the environment: operations that fail are tried again unseen. */
+bool t_retried(void);
 /* The few tests that do very much do that much less there, and say so. */
 unsigned int t_fewer(unsigned int nr);
 

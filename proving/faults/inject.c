@@ -247,15 +247,15 @@ static long perform(const struct faults_call *call)
 /*
  * An errno that no fault causes: then the fault was met on the way and did no harm,
  * and without it the result is the same. Another look is possible since an error
- * means that nothing has happened; not for these two, which a partner or the clock
- * decides.
+ * means that nothing has happened; not for these, which a partner or the clock decides
+ * and which may have told their reason.
  */
 static long verify_errno(const struct faults_call *call, unsigned int n, const struct scene *old)
 {
 	int err = errno, err_without;
 	long ret;
 
-	if (err == EINTR || err == ETIMEDOUT)
+	if (err == EINTR || err == ETIMEDOUT || err == ECANCELED)
 		return -1;
 	ret = perform(call);
 	err_without = errno;
