@@ -40,10 +40,12 @@
  * struct hsk_queue - waiters in the order in which they came
  * @waiters: by hsk_waiter.node
  * @nr: how many
+ * @arrivals: how many have ever queued
  */
 struct hsk_queue {
 	struct list_head waiters;
 	unsigned int nr;
+	u64 arrivals;
 };
 
 /**

@@ -6,6 +6,7 @@
 #include "chan.h"
 #include "match.h"
 #include "msg.h"
+#include "select.h"
 #include "trace.h"
 #include "wait.h"
 
@@ -18,19 +19,38 @@
  */
 void hsk_queue_add_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
 {
+	waiter->arrival = queue->arrivals++;
+	waiter->lent = false;
 	list_add_tail(&waiter->node, &queue->waiters);
 	queue->nr++;
 }
 
-/* A sender that had been taken out goes back to where its ticket says, in front. */
-static void hsk_queue_return_locked(struct hsk_queue *queue, struct hsk_waiter *sender)
+/**
+ * hsk_queue_return_locked() - go back to where one stood, as a rule in front
+ * @queue: a queue of a channel that the caller has locked
+ * @waiter: who had queued there and was taken out
+ */
+void hsk_queue_return_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
 {
 	struct hsk_waiter *later;
 
 	list_for_each_entry(later, &queue->waiters, node)
-		if (later->msg->ticket > sender->msg->ticket)
+		if (later->arrival > waiter->arrival)
 			break;
-	list_add_tail(&sender->node, &later->node);
+	list_add_tail(&waiter->node, &later->node);
+	queue->nr++;
+}
+
+/**
+ * hsk_queue_return_after_locked() - go back to where one stood, behind a known place
+ * @queue: a queue of a channel that the caller has locked
+ * @waiter: who had queued there and was taken out
+ * @before: who stands in it and had queued just before that
+ */
+void hsk_queue_return_after_locked(struct hsk_queue *queue, struct hsk_waiter *waiter,
+				   struct hsk_waiter *before)
+{
+	list_add(&waiter->node, &before->node);
 	queue->nr++;
 }
 
@@ -49,7 +69,7 @@ void hsk_queue_del_locked(struct hsk_queue *queue, struct hsk_waiter *waiter)
  * hsk_queue_first_locked() - who is the first that waits?
  * @queue: a queue of a channel that the caller has locked
  *
- * What has ended at another place leaves the queue on the way, so that nobody
+ * What is claimed at another place leaves the queue on the way, so that nobody
  * passes over it twice.
  *
  * Return: the first that is not claimed; NULL: none.
@@ -61,8 +81,7 @@ struct hsk_waiter *hsk_queue_first_locked(struct hsk_queue *queue)
 	list_for_each_entry_safe(waiter, next, &queue->waiters, node) {
 		if (hsk_wait_queued(waiter->wait))
 			return waiter;
-		if (hsk_wait_done(waiter->wait))
-			hsk_queue_del_locked(queue, waiter);
+		hsk_queue_del_locked(queue, waiter);
 	}
 	return NULL;
 }
@@ -72,18 +91,23 @@ struct hsk_waiter *hsk_queue_first_locked(struct hsk_queue *queue)
  * @queue: a queue of a channel that the caller has locked
  *
  * What has ended at another place leaves the queue on the way: a selector that has
- * happened may not be finished for long.
+ * happened may not be finished for long. What is only claimed may come back, which takes
+ * long from the middle of a queue.
  *
  * Return: the number.
  */
 unsigned int hsk_queue_count_locked(struct hsk_queue *queue)
 {
 	struct hsk_waiter *waiter, *next;
+	unsigned int nr = 0;
 
-	list_for_each_entry_safe(waiter, next, &queue->waiters, node)
-		if (hsk_wait_done(waiter->wait))
+	list_for_each_entry_safe(waiter, next, &queue->waiters, node) {
+		if (hsk_wait_queued(waiter->wait))
+			nr++;
+		else if (hsk_wait_done(waiter->wait))
 			hsk_queue_del_locked(queue, waiter);
-	return queue->nr;
+	}
+	return nr;
 }
 
 /* The first waiter of a queue, claimed and taken out; NULL: none. */
@@ -101,8 +125,15 @@ static struct hsk_waiter *hsk_queue_claim_locked(struct hsk_queue *queue)
 	return waiter;
 }
 
-static void hsk_chan_finish_locked(struct hsk_chan *chan, struct hsk_waiter *waiter, int result,
-				   struct hsk_wakes *wakes)
+/**
+ * hsk_chan_finish_locked() - end a wait at one of its places
+ * @chan: the channel of the place
+ * @waiter: the place, in no queue; the caller has claimed its wait
+ * @result: what the waiting operation is to return
+ * @wakes: gets the owner to wake
+ */
+void hsk_chan_finish_locked(struct hsk_chan *chan, struct hsk_waiter *waiter, int result,
+			    struct hsk_wakes *wakes)
 {
 	trace_hsk_wake(chan->id, waiter->wait, result);
 	hsk_wait_finish(waiter, result, wakes);
@@ -137,31 +168,21 @@ static void hsk_chan_store_locked(struct hsk_chan *chan, struct hsk_msg *msg,
 	wakes->readers |= EPOLLIN | EPOLLRDNORM;
 }
 
-/**
- * hsk_chan_offer_locked() - give a message to whoever can take it now
- * @chan: the channel
- * @msg: the message; the channel's, or a receiver's, on success
- * @wakes: gets whom to wake
- *
- * A waiting receiver with too little room is told so, whatever becomes of the
- * message: it could otherwise wait for ever beside a sender that is refused for
- * ever.
- *
- * Return: 0; -EPIPE closed; -EAGAIN nobody waits and no slot is free.
+/*
+ * To the first waiting receiver that has room for it. One with too little room is told
+ * so, whatever becomes of the message: it could otherwise wait for ever beside a sender
+ * that is refused for ever.
  */
-int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes)
+static bool hsk_chan_hand_over_locked(struct hsk_chan *chan, struct hsk_msg *msg,
+				      struct hsk_wakes *wakes)
 {
 	struct hsk_waiter *receiver;
 	int err;
 
-	lockdep_assert_held(&chan->lock);
-	for (;;) {
-		if (chan->closed)
-			return -EPIPE;
-		msg->ticket = chan->tickets++;
+	do {
 		receiver = hsk_queue_claim_locked(&chan->receivers);
 		if (!receiver)
-			break;
+			return false;
 		err = hsk_msg_fits(msg, &receiver->room);
 		if (!err) {
 			receiver->msg = msg;
@@ -169,13 +190,64 @@ int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk
 			chan->sent++;
 		}
 		hsk_chan_finish_locked(chan, receiver, err, wakes);
-		if (!err)
-			return 0;
-	}
+	} while (err);
+	return true;
+}
 
+/**
+ * hsk_chan_offer_locked() - give a message to whoever can take it now
+ * @chan: the channel
+ * @msg: the message; the channel's, or a receiver's, on success
+ * @wakes: gets whom to wake
+ *
+ * Return: 0; -EPIPE closed; -EAGAIN nobody waits and no slot is free.
+ */
+int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes)
+{
+	lockdep_assert_held(&chan->lock);
+	if (chan->closed)
+		return -EPIPE;
+	msg->ticket = chan->tickets++;
+	if (hsk_chan_hand_over_locked(chan, msg, wakes))
+		return 0;
 	if (!hsk_chan_has_slot_locked(chan))
 		return -EAGAIN;
 	hsk_chan_store_locked(chan, msg, wakes);
+	return 0;
+}
+
+/* The message of a sender that waits has gone into transit. It waits on, claimed. */
+static void hsk_chan_lend_locked(struct hsk_chan *chan, struct hsk_waiter *sender)
+{
+	if (!list_empty(&sender->node))
+		hsk_queue_del_locked(&chan->senders, sender);
+	list_add_tail(&sender->node, &chan->lent);
+	sender->lent = true;
+	sender->msg->waiter = sender;
+}
+
+/**
+ * hsk_chan_offer_again_locked() - offer what a sender has offered before
+ * @chan: the channel
+ * @sender: who has waited there, still claimed; its message has its ticket
+ * @wakes: gets whom to wake
+ *
+ * Return: as hsk_chan_offer_locked(); HSK_SEND_LENT a receiver has the message, and
+ * the sender waits on.
+ */
+int hsk_chan_offer_again_locked(struct hsk_chan *chan, struct hsk_waiter *sender,
+				struct hsk_wakes *wakes)
+{
+	lockdep_assert_held(&chan->lock);
+	if (chan->closed)
+		return -EPIPE;
+	if (hsk_chan_hand_over_locked(chan, sender->msg, wakes)) {
+		hsk_chan_lend_locked(chan, sender);
+		return HSK_SEND_LENT;
+	}
+	if (!hsk_chan_has_slot_locked(chan))
+		return -EAGAIN;
+	hsk_chan_store_locked(chan, sender->msg, wakes);
 	return 0;
 }
 
@@ -217,24 +289,6 @@ bool hsk_chan_drained_locked(const struct hsk_chan *chan)
 	return chan->closed && !chan->slots && !chan->handed;
 }
 
-/*
- * A waiting sender's message goes into transit. The sender waits on, claimed; but for
- * one with several places, which is over.
- */
-static void hsk_chan_lend_locked(struct hsk_chan *chan, struct hsk_waiter *sender,
-				 struct hsk_wakes *wakes)
-{
-	hsk_queue_del_locked(&chan->senders, sender);
-	chan->handed++;
-	chan->sent++;
-	if (sender->wait->several) {
-		hsk_chan_finish_locked(chan, sender, 0, wakes);
-		return;
-	}
-	list_add_tail(&sender->node, &chan->lent);
-	sender->msg->waiter = sender;
-}
-
 /**
  * hsk_chan_unlend_locked() - part a message in transit from its waiting sender
  * @msg: the message; one that has no waiting sender is left as it is
@@ -245,9 +299,29 @@ struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg)
 {
 	struct hsk_waiter *sender = msg->waiter;
 
-	if (sender)
-		list_del(&sender->node);
+	if (!sender)
+		return NULL;
+	list_del_init(&sender->node);
+	sender->lent = false;
 	msg->waiter = NULL;
+	return sender;
+}
+
+/**
+ * hsk_chan_take_back_locked() - a message in transit is its waiting sender's again
+ * @chan: the channel
+ * @msg: the message; one that has no waiting sender is left as it is
+ *
+ * Return: the sender, still claimed, in no queue; NULL: none.
+ */
+struct hsk_waiter *hsk_chan_take_back_locked(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_waiter *sender = hsk_chan_unlend_locked(msg);
+
+	if (sender) {
+		chan->handed--;
+		chan->sent--;
+	}
 	return sender;
 }
 
@@ -256,14 +330,12 @@ struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg)
  * @chan: the channel
  * @room: what the receiver can take; with -EMSGSIZE what it would need
  * @msgp: set on success: a message in transit, to be committed or restored
- * @wakes: gets whom to wake
  *
  * Return: 0; HSK_RECV_CLOSED; -EAGAIN nothing is there, or on a closed channel
  * only what is in transit and may come back; -EMSGSIZE, -EBADMSG it does not fit
  * and stays.
  */
-int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp,
-			 struct hsk_wakes *wakes)
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp)
 {
 	struct hsk_waiter *sender;
 	int err;
@@ -282,9 +354,10 @@ int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hs
 			return err;
 	} while (!hsk_wait_claim(sender->wait));
 
-	/* Read first: a select that is finished may take its messages and go. */
 	*msgp = sender->msg;
-	hsk_chan_lend_locked(chan, sender, wakes);
+	chan->handed++;
+	chan->sent++;
+	hsk_chan_lend_locked(chan, sender);
 	return 0;
 }
 
@@ -338,7 +411,7 @@ static bool hsk_chan_serve_receiver_locked(struct hsk_chan *chan, struct hsk_wak
 	receiver = hsk_queue_claim_locked(&chan->receivers);
 	if (!receiver)
 		return false;
-	err = hsk_chan_take_locked(chan, &receiver->room, &receiver->msg, wakes);
+	err = hsk_chan_take_locked(chan, &receiver->room, &receiver->msg);
 	hsk_chan_finish_locked(chan, receiver, err, wakes);
 	return true;
 }
@@ -441,12 +514,36 @@ static void hsk_chan_restore_buffered_locked(struct hsk_chan *chan, struct hsk_m
 	chan->slots++;
 }
 
-static void hsk_chan_restore_sender_locked(struct hsk_chan *chan, struct hsk_waiter *sender)
+/* To its sender, which waits in this queue only; else into the buffer. */
+static void hsk_chan_restore_locked(struct hsk_chan *chan, struct hsk_msg *msg)
 {
-	chan->handed--;
-	chan->sent--;
+	struct hsk_waiter *sender = hsk_chan_take_back_locked(chan, msg);
+
+	if (!sender) {
+		hsk_chan_restore_buffered_locked(chan, msg);
+		return;
+	}
 	hsk_queue_return_locked(&chan->senders, sender);
 	hsk_wait_unclaim(sender->wait);
+}
+
+/*
+ * To its sender, if that is a select. It needs the locks of all its channels, so this
+ * one is let go for a moment, in which the message stays in transit.
+ */
+static bool hsk_chan_restore_select_locked(struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_waiter *sender = msg->waiter;
+	struct hsk_select *select;
+	bool back;
+
+	if (!sender || !sender->wait->several)
+		return false;
+	select = hsk_select_pin_locked(sender->wait);
+	spin_unlock(&chan->lock);
+	back = hsk_select_take_back(select, chan, msg);
+	spin_lock(&chan->lock);
+	return back;
 }
 
 /**
@@ -456,16 +553,12 @@ static void hsk_chan_restore_sender_locked(struct hsk_chan *chan, struct hsk_wai
  */
 void hsk_chan_restore(struct hsk_chan *chan, struct hsk_msg *msg)
 {
-	struct hsk_waiter *sender;
 	struct hsk_wakes wakes;
 
 	hsk_wakes_init(&wakes);
 	spin_lock(&chan->lock);
-	sender = hsk_chan_unlend_locked(msg);
-	if (sender)
-		hsk_chan_restore_sender_locked(chan, sender);
-	else
-		hsk_chan_restore_buffered_locked(chan, msg);
+	if (!hsk_chan_restore_select_locked(chan, msg))
+		hsk_chan_restore_locked(chan, msg);
 	wakes.readers |= EPOLLIN | EPOLLRDNORM;
 	hsk_chan_settle_unlock(chan, &wakes);
 }

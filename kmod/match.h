@@ -4,7 +4,7 @@
  *
  * Waiting means that the wait is queued: one with several places may have been claimed
  * at another, and is then not waiting here any more, though its place is still in the
- * queue (see wait.h). hsk_queue_first_locked() passes over those.
+ * queue (see wait.h). hsk_queue_first_locked() takes those out.
  *
  * Invariants, whenever nobody is settling the channel:
  *
@@ -39,24 +39,25 @@
  * - or restores (bad memory, no free descriptor, killed): it is as if it had
  *   never been taken. From the buffer: back there, in its slot. From a sender
  *   that still waits: that sender is back in the queue. From a sender that has
- *   returned, as a select has at once: into the buffer, beyond the capacity if need
+ *   returned: into the buffer, beyond the capacity if need
  *   be; there are never more of those than receivers that have failed. All of it in
  *   front, where the ticket says.
  *
  * A slot stays taken while its message is in transit, so that a receive that
  * fails has let nobody in. A message handed straight to a receiver has no slot.
  *
- * A sender with one place whose message was taken while it waits is lent: still
+ * A sender whose message was taken while it waits is lent: still
  * waiting, but claimed, in the list of that name. A signal, its deadline or its
- * context lets it go (see transfer.h), and so does a close, always with success: its
- * message has met a receiver. One with several places is over when its message is
- * taken, since a claimed place of it can't be a waiting one again.
+ * context lets it go (see transfer.h), and so does a close, with success: its
+ * message has met a receiver. A lent select comes back to all its channels at once,
+ * with all their locks, and looks for partners before it waits again (select.h).
  *
  * Two that wait. As a rule one of a pair is on its way and the other waits. Only where
- * a lent sender comes back, and receivers have queued meanwhile, are both waiting, and
- * settling has to claim both. The sender has one place, in this very queue, so that
- * its claim can't fail once the receiver is claimed. A sender with several can't be
- * met that way, and need not: it was there when the receivers came.
+ * a lent sender with one place comes back, and receivers have queued meanwhile, are
+ * both waiting, and settling has to claim both. The sender's place is in this very
+ * queue, so that its claim can't fail once the receiver is claimed. A sender with
+ * several can't be met that way, and need not: it was there when the receivers came,
+ * or has looked for them when it came back.
  *
  * Closed and drained is a channel without a message, also in transit: CLOSED is
  * for ever, so it is not told while a message may still come back.
@@ -76,15 +77,25 @@ struct hsk_wakes;
 /* What a receive finds on a channel that is closed and drained. */
 #define HSK_RECV_CLOSED	1
 
+/* What becomes of a sender that waits when a receiver has its message. */
+#define HSK_SEND_LENT	2
+
 void hsk_queue_add_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+void hsk_queue_return_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
+void hsk_queue_return_after_locked(struct hsk_queue *queue, struct hsk_waiter *waiter,
+				   struct hsk_waiter *before);
 void hsk_queue_del_locked(struct hsk_queue *queue, struct hsk_waiter *waiter);
 struct hsk_waiter *hsk_queue_first_locked(struct hsk_queue *queue);
 unsigned int hsk_queue_count_locked(struct hsk_queue *queue);
 
 int hsk_chan_offer_locked(struct hsk_chan *chan, struct hsk_msg *msg, struct hsk_wakes *wakes);
-int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp,
-			 struct hsk_wakes *wakes);
+int hsk_chan_offer_again_locked(struct hsk_chan *chan, struct hsk_waiter *sender,
+				struct hsk_wakes *wakes);
+int hsk_chan_take_locked(struct hsk_chan *chan, struct hsk_room *room, struct hsk_msg **msgp);
 struct hsk_waiter *hsk_chan_unlend_locked(struct hsk_msg *msg);
+struct hsk_waiter *hsk_chan_take_back_locked(struct hsk_chan *chan, struct hsk_msg *msg);
+void hsk_chan_finish_locked(struct hsk_chan *chan, struct hsk_waiter *waiter, int result,
+			    struct hsk_wakes *wakes);
 bool hsk_chan_has_slot_locked(const struct hsk_chan *chan);
 bool hsk_chan_drained_locked(const struct hsk_chan *chan);
 void hsk_chan_settle_unlock(struct hsk_chan *chan, struct hsk_wakes *wakes)

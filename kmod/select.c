@@ -6,6 +6,7 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/spinlock.h>
+#include <linux/wait_bit.h>
 
 #include "chan.h"
 #include "match.h"
@@ -41,14 +42,20 @@ static struct hsk_case *hsk_select_in_turn(const struct hsk_select *select, u32 
 	return &select->cases[select->cases[i].in_turn];
 }
 
-/* Few as a rule, and often in order already. */
-static void hsk_select_sort_in(struct hsk_case *cases, u32 nr, struct hsk_chan *chan)
+static struct hsk_chan *hsk_select_to_lock(const struct hsk_select *select, u32 i)
 {
-	struct hsk_case *at = &cases[nr];
+	return select->cases[select->cases[i].to_lock].chan;
+}
 
-	for (; at > cases && at[-1].locked > chan; at--)
-		at->locked = at[-1].locked;
-	at->locked = chan;
+/* Few as a rule, and often in order already. */
+static void hsk_select_sort_in(struct hsk_select *select, u32 nr, u8 in)
+{
+	struct hsk_chan *chan = select->cases[in].chan;
+	struct hsk_case *at = &select->cases[nr];
+
+	for (; nr && hsk_select_to_lock(select, nr - 1) > chan; at--, nr--)
+		at->to_lock = at[-1].to_lock;
+	at->to_lock = in;
 }
 
 static void hsk_select_sort(struct hsk_select *select)
@@ -56,7 +63,7 @@ static void hsk_select_sort(struct hsk_select *select)
 	u32 i;
 
 	for (i = 0; i < select->nr_enabled; i++)
-		hsk_select_sort_in(select->cases, i, hsk_select_in_turn(select, i)->chan);
+		hsk_select_sort_in(select, i, select->cases[i].in_turn);
 }
 
 /*
@@ -81,7 +88,6 @@ static void hsk_select_add(struct hsk_select *select, u32 i)
 	struct hsk_case *cases = select->cases;
 	u32 at = select->nr_enabled++, other = at;
 
-	cases[i].place.wait = &select->wait;
 	if (at && !select->ordered)
 		other = hsk_select_draw(at + 1);
 	cases[at].in_turn = cases[other].in_turn;
@@ -118,7 +124,7 @@ static void hsk_select_lock(const struct hsk_select *select)
 
 	lock_map_acquire(&hsk_select_nest.dep_map);
 	for (i = 0; i < select->nr_enabled; i++) {
-		chan = select->cases[i].locked;
+		chan = hsk_select_to_lock(select, i);
 		if (chan == last)
 			continue;
 		last = chan;
@@ -134,7 +140,7 @@ static void hsk_select_unlock(const struct hsk_select *select)
 	u32 i;
 
 	for (i = select->nr_enabled; i--;) {
-		chan = select->cases[i].locked;
+		chan = hsk_select_to_lock(select, i);
 		if (chan == last)
 			continue;
 		last = chan;
@@ -152,7 +158,7 @@ static int hsk_case_try_locked(struct hsk_case *try, struct hsk_wakes *wakes)
 
 	if (try->send)
 		return hsk_chan_offer_locked(try->chan, place->msg, wakes);
-	return hsk_chan_take_locked(try->chan, &place->room, &place->msg, wakes);
+	return hsk_chan_take_locked(try->chan, &place->room, &place->msg);
 }
 
 /* Pass 0. Of cases in a random order, any that is ready may be the one. */
@@ -173,7 +179,7 @@ static struct hsk_case *hsk_select_glance(struct hsk_select *select, struct hsk_
 		spin_unlock(&try->chan->lock);
 		if (err == -EAGAIN)
 			continue;
-		hsk_wait_decide(&try->place, err);
+		hsk_wait_decide(&select->wait, &try->place, err);
 		return try;
 	}
 	return NULL;
@@ -190,10 +196,15 @@ static struct hsk_case *hsk_select_try_locked(struct hsk_select *select, struct 
 		err = hsk_case_try_locked(try, wakes);
 		if (err == -EAGAIN)
 			continue;
-		hsk_wait_decide(&try->place, err);
+		hsk_wait_decide(&select->wait, &try->place, err);
 		return try;
 	}
 	return NULL;
+}
+
+static struct hsk_queue *hsk_case_queue(const struct hsk_case *queued)
+{
+	return queued->send ? &queued->chan->senders : &queued->chan->receivers;
 }
 
 /* In the order of the first pass, so that tickets rise along a queue of senders. */
@@ -202,10 +213,11 @@ static void hsk_select_queue_locked(struct hsk_select *select)
 	struct hsk_case *queue;
 	u32 i;
 
+	atomic_set(&select->pins, 0);
 	for (i = 0; i < select->nr_enabled; i++) {
 		queue = hsk_select_in_turn(select, i);
-		hsk_queue_add_locked(queue->send ? &queue->chan->senders : &queue->chan->receivers,
-				     &queue->place);
+		queue->place.wait = &select->wait;
+		hsk_queue_add_locked(hsk_case_queue(queue), &queue->place);
 	}
 }
 
@@ -223,8 +235,18 @@ static void hsk_select_tell_pollers(const struct hsk_select *select)
 			wakes.readers = EPOLLIN | EPOLLRDNORM;
 		else
 			wakes.writers = EPOLLOUT | EPOLLWRNORM;
-		trace_hsk_block(queued->chan->id, queued->send);
 		hsk_chan_wake(queued->chan, &wakes);
+	}
+}
+
+static void hsk_select_trace_block(const struct hsk_select *select)
+{
+	const struct hsk_case *queued;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		queued = hsk_select_in_turn(select, i);
+		trace_hsk_block(queued->chan->id, queued->send);
 	}
 }
 
@@ -272,14 +294,64 @@ struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock)
 	if (!chosen)
 		chosen = hsk_select_look_and_queue(select, nonblock, &wakes);
 	if (chosen) {
-		hsk_chan_wake(chosen->chan, &wakes);
+		/* Who polls is told of a send; of a receive when it is committed. */
+		if (chosen->send)
+			hsk_chan_wake(chosen->chan, &wakes);
+		else if (wakes.nr)
+			hsk_wakes_run(&wakes);
 		return hsk_select_chosen(select);
 	}
 	/* Receivers with too little room for what was offered. */
 	hsk_wakes_run(&wakes);
-	if (!nonblock)
+	if (!nonblock) {
+		hsk_select_trace_block(select);
 		hsk_select_tell_pollers(select);
+	}
 	return NULL;
+}
+
+/* A message that is lent has met a receiver, whose affair it is now. */
+static void hsk_case_leave_locked(struct hsk_case *leave)
+{
+	struct hsk_waiter *place = &leave->place;
+
+	if (place->lent) {
+		hsk_chan_unlend_locked(place->msg);
+		hsk_wait_decide(place->wait, place, 0);
+	} else if (!list_empty(&place->node)) {
+		hsk_queue_del_locked(hsk_case_queue(leave), place);
+	}
+}
+
+/* A wait that is over: nobody puts a place of it anywhere any more. */
+static void hsk_select_leave_queues(struct hsk_select *select)
+{
+	struct hsk_case *leave;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		leave = hsk_select_in_turn(select, i);
+		spin_lock(&leave->chan->lock);
+		hsk_case_leave_locked(leave);
+		spin_unlock(&leave->chan->lock);
+	}
+}
+
+/*
+ * One that is not. Whoever else has claimed it holds one of these locks until it is done
+ * or lent, and who gives back what is lent needs them all.
+ */
+static bool hsk_select_withdraw(struct hsk_select *select)
+{
+	bool withdrawn;
+	u32 i;
+
+	hsk_select_lock(select);
+	withdrawn = hsk_wait_claim(&select->wait);
+	for (i = 0; i < select->nr_enabled; i++)
+		hsk_case_leave_locked(hsk_select_in_turn(select, i));
+	hsk_select_unlock(select);
+	return withdrawn;
 }
 
 /**
@@ -291,23 +363,14 @@ struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock)
  */
 struct hsk_case *hsk_select_leave(struct hsk_select *select)
 {
-	bool withdrawn = hsk_wait_claim(&select->wait);
-	struct hsk_case *leave;
-	struct hsk_queue *queue;
-	u32 i;
+	bool withdrawn = false;
 
-	/*
-	 * Whoever else has claimed the wait holds the lock of one of these channels
-	 * until it is done.
-	 */
-	for (i = 0; i < select->nr_enabled; i++) {
-		leave = hsk_select_in_turn(select, i);
-		queue = leave->send ? &leave->chan->senders : &leave->chan->receivers;
-		spin_lock(&leave->chan->lock);
-		if (!list_empty(&leave->place.node))
-			hsk_queue_del_locked(queue, &leave->place);
-		spin_unlock(&leave->chan->lock);
-	}
+	if (hsk_wait_done(&select->wait))
+		hsk_select_leave_queues(select);
+	else
+		withdrawn = hsk_select_withdraw(select);
+	/* No new ones: nothing is lent any more. */
+	wait_var_event(&select->pins, !atomic_read(&select->pins));
 	return withdrawn ? NULL : hsk_select_chosen(select);
 }
 
@@ -333,6 +396,140 @@ int hsk_select(struct hsk_select *select, struct hsk_op *op, struct hsk_case **c
 	err = hsk_op_sleep(op, &select->wait);
 	*chosen = hsk_select_leave(select);
 	return *chosen ? 0 : err;
+}
+
+/* A lent message has come back. */
+
+/**
+ * hsk_select_pin_locked() - keep a select from leaving
+ * @wait: its wait, of which a place is lent; that channel is locked
+ *
+ * Return: the select, for hsk_select_take_back().
+ */
+struct hsk_select *hsk_select_pin_locked(struct hsk_wait *wait)
+{
+	struct hsk_select *select = container_of(wait, struct hsk_select, wait);
+
+	atomic_inc(&select->pins);
+	return select;
+}
+
+static void hsk_select_unpin(struct hsk_select *select)
+{
+	atomic_t *pins = &select->pins;
+
+	/* Orders the look at the wait queue as well; the select may be gone by then. */
+	if (atomic_dec_and_test(pins))
+		wake_up_var(pins);
+}
+
+static int hsk_case_try_again_locked(struct hsk_case *try, struct hsk_wakes *wakes)
+{
+	if (try->send)
+		return hsk_chan_offer_again_locked(try->chan, &try->place, wakes);
+	return hsk_case_try_locked(try, wakes);
+}
+
+/* Pass 1 for a select that is claimed and may be in its queues. */
+static struct hsk_case *hsk_select_try_again_locked(struct hsk_select *select,
+						    struct hsk_wakes *wakes)
+{
+	struct hsk_case *try;
+	int err;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		try = hsk_select_in_turn(select, i);
+		err = hsk_case_try_again_locked(try, wakes);
+		if (err == -EAGAIN)
+			continue;
+		if (err == HSK_SEND_LENT)
+			return try;
+		if (!list_empty(&try->place.node))
+			hsk_queue_del_locked(hsk_case_queue(try), &try->place);
+		hsk_chan_finish_locked(try->chan, &try->place, err, wakes);
+		return try;
+	}
+	return NULL;
+}
+
+/* The place before that of this turn in the same queue; NULL: it is the first there. */
+static struct hsk_waiter *hsk_select_place_before(const struct hsk_select *select, u32 i)
+{
+	const struct hsk_queue *queue = hsk_case_queue(hsk_select_in_turn(select, i));
+	struct hsk_case *before;
+
+	while (i--) {
+		before = hsk_select_in_turn(select, i);
+		if (hsk_case_queue(before) == queue)
+			return &before->place;
+	}
+	return NULL;
+}
+
+/*
+ * Pass 2 for one that keeps the places it had. Those in one queue were queued at once,
+ * so that nobody stands between them.
+ */
+static void hsk_select_return_locked(struct hsk_select *select)
+{
+	struct hsk_waiter *before;
+	struct hsk_case *queue;
+	u32 i;
+
+	for (i = 0; i < select->nr_enabled; i++) {
+		queue = hsk_select_in_turn(select, i);
+		if (!list_empty(&queue->place.node))
+			continue;
+		before = hsk_select_place_before(select, i);
+		if (before)
+			hsk_queue_return_after_locked(hsk_case_queue(queue), &queue->place, before);
+		else
+			hsk_queue_return_locked(hsk_case_queue(queue), &queue->place);
+	}
+	hsk_wait_unclaim(&select->wait);
+}
+
+/**
+ * hsk_select_take_back() - give a select the message back that it has lent
+ * @select: the select, pinned; not to be touched afterwards
+ * @chan: the channel on which it was sending; not locked
+ * @msg: the message, in transit; not the caller's any more if it was taken back
+ *
+ * The select then waits on, or the next case happens that can.
+ *
+ * Return: true; false: the select has let go of the message meanwhile.
+ */
+bool hsk_select_take_back(struct hsk_select *select, struct hsk_chan *chan, struct hsk_msg *msg)
+{
+	struct hsk_case *chosen = NULL;
+	struct hsk_wakes wakes;
+	bool back;
+
+	hsk_wakes_init(&wakes);
+	hsk_select_lock(select);
+	back = hsk_chan_take_back_locked(chan, msg);
+	if (back) {
+		chosen = hsk_select_try_again_locked(select, &wakes);
+		if (!chosen)
+			hsk_select_return_locked(select);
+	}
+	hsk_select_unlock(select);
+
+	/* Before anybody is woken who may have to wait for it: the pin goes. */
+	if (chosen) {
+		chan = chosen->chan;
+		hsk_chan_get(chan);
+		hsk_select_unpin(select);
+		hsk_chan_wake(chan, &wakes);
+		hsk_chan_put(chan);
+		return true;
+	}
+	if (back)
+		hsk_select_tell_pollers(select);
+	hsk_select_unpin(select);
+	hsk_wakes_run(&wakes);
+	return back;
 }
 
 /**

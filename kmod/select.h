@@ -12,8 +12,9 @@
  *    as listed, by the same offer and take as a send and a receive. The first that is
  *    ready happens, and that is all.
  * 2. Under the same locks, queue at every case. Release them, sleep.
- * 3. Leave: claim the wait, if nobody else has, and take every place that is left
- *    out of its queue, under each channel's lock in turn.
+ * 3. Leave: if the wait is over, take every place that is left out of its queue, under
+ *    each channel's lock in turn. If not, claim it and do the same with all locks;
+ *    where it is claimed even so, a message is lent, and the select has sent it.
  *
  * Why it is atomic. During pass 1 nothing can happen on any of the channels, so that
  * there is an instant at which no case was ready, which is what DONTWAIT promises;
@@ -27,15 +28,24 @@
  * Why exactly one case happens. Until pass 2 ends the select is in no queue and
  * nobody can claim it; so in passes 0 and 1 it claims others without being claimed, and it
  * never meets itself, nor need two waits be claimed at once. Afterwards whoever
- * wants it, at whichever place, must win its claim, once and for all (wait.h).
+ * wants it, at whichever place, must win its claim (wait.h).
+ *
+ * When a lent message comes back. Who has failed to receive it does for the select,
+ * which is still claimed, what passes 1 and 2 do, with the same locks
+ * (hsk_select_take_back()): tries the cases, then puts the places that have left
+ * their queues back to where they stood, and unclaims. So there is no instant at which
+ * the message is neither in transit nor with a sender that waits in front, and
+ * whoever found the select claimed and queued is found in turn. A receiver found so is
+ * lent the message, as by any sender that waits. The select is pinned
+ * meanwhile: who leaves waits for that, a matter of a few locks and of the scheduler.
  *
  * Two that select against each other: one of them has its pass 1 first. It finds
  * the other in no queue and queues; the other then finds it. They can't pass one
  * another, because they share a channel, whose lock orders their passes.
  *
  * Why no wake-up is lost. See internals.rst for one place. With several: who finds
- * one claimed passes over it and queues; since it is never unclaimed, there is
- * nothing to be told later.
+ * one claimed passes over it and queues; it is unclaimed only when a try has
+ * found none of those.
  *
  * Locks. All distinct channels by ascending address; nobody else takes a second
  * channel's lock, so that this can't be a part of a circle. Lockdep is told by a
@@ -60,6 +70,7 @@
 
 struct file;
 struct hsk_chan;
+struct hsk_msg;
 struct hsk_op;
 
 #define HSK_CASES_LIMIT		64
@@ -74,7 +85,7 @@ struct hsk_op;
  *	descriptor nobody can close before the system call is over
  * @send: it is a send
  * @in_turn: of the first nr_enabled cases: which case is to be tried here
- * @locked: likewise, which channel is to be locked here, by address
+ * @to_lock: likewise, the case whose channel is to be locked here, by address
  * @user: in the program's memory: its struct hsk_msghdr, and of a receive where the
  *	data and the descriptors go
  */
@@ -85,7 +96,7 @@ struct hsk_case {
 	bool borrowed;
 	bool send;
 	u8 in_turn;
-	struct hsk_chan *locked;
+	u8 to_lock;
 	struct {
 		u64 hdr;
 		u64 data;
@@ -100,6 +111,7 @@ struct hsk_case {
  * @nr: how many, disabled ones included
  * @nr_enabled: how many of these are not disabled
  * @ordered: prefer the first that is ready
+ * @pins: who looks at it on account of a message that comes back
  */
 struct hsk_select {
 	struct hsk_wait wait;
@@ -107,6 +119,7 @@ struct hsk_select {
 	u32 nr;
 	u32 nr_enabled;
 	bool ordered;
+	atomic_t pins;
 };
 
 void hsk_select_init(struct hsk_select *select, struct hsk_case *cases, u32 nr, bool ordered);
@@ -114,6 +127,9 @@ void hsk_select_init(struct hsk_select *select, struct hsk_case *cases, u32 nr, 
 struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock);
 struct hsk_case *hsk_select_leave(struct hsk_select *select);
 int hsk_select(struct hsk_select *select, struct hsk_op *op, struct hsk_case **chosen);
+
+struct hsk_select *hsk_select_pin_locked(struct hsk_wait *wait);
+bool hsk_select_take_back(struct hsk_select *select, struct hsk_chan *chan, struct hsk_msg *msg);
 
 void hsk_cases_put(struct hsk_case *cases, u32 nr);
 

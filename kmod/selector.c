@@ -149,15 +149,21 @@ int hsk_selector_disarm(struct hsk_selector *selector)
 
 	mutex_lock(&selector->lock);
 	armed = selector->armed;
-	if (!armed)
+	if (!armed) {
 		err = -ENOENT;
-	else if (armed->chosen || hsk_select_leave(&armed->select))
-		err = -EALREADY;
-	else
-		selector->armed = NULL;
+	} else {
+		armed->chosen = armed->chosen ?: hsk_select_leave(&armed->select);
+		if (armed->chosen)
+			err = -EALREADY;
+		else
+			selector->armed = NULL;
+	}
 	mutex_unlock(&selector->lock);
 	if (!err)
 		hsk_armed_free(armed);
+	/* What it has lent it has sent by that, and nobody else tells. */
+	if (err == -EALREADY)
+		hsk_selector_tell_pollers(selector);
 	return err;
 }
 

@@ -131,12 +131,10 @@ static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, struc
 	struct hsk_wait wait;
 	int err;
 
-	hsk_wakes_init(&wakes);
 	spin_lock(&chan->lock);
-	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg, &wakes);
+	err = hsk_chan_take_locked(chan, &recv->room, &recv->msg);
 	if (err != -EAGAIN || op->nonblock) {
 		spin_unlock(&chan->lock);
-		hsk_wakes_run(&wakes);
 		return err == -EAGAIN ? hsk_op_refuse(op) : err;
 	}
 	hsk_wait_init(&wait);
@@ -146,7 +144,8 @@ static int hsk_recv_blocking(struct hsk_chan *chan, struct hsk_recv *recv, struc
 	hsk_queue_add_locked(&chan->receivers, &self);
 	spin_unlock(&chan->lock);
 
-	wakes.writers |= EPOLLOUT | EPOLLWRNORM;
+	hsk_wakes_init(&wakes);
+	wakes.writers = EPOLLOUT | EPOLLWRNORM;
 	hsk_chan_wake(chan, &wakes);
 	return hsk_recv_sleep(chan, recv, &self, op);
 }

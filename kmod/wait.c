@@ -106,8 +106,8 @@ bool hsk_wait_claim(struct hsk_wait *wait)
 
 /**
  * hsk_wait_unclaim() - give a claimed wait back
- * @wait: a wait with one place that the caller has claimed and is putting back into
- *	its queue
+ * @wait: a wait that is claimed and that the caller is putting back into its queue; one
+ *	with several places: into all of them, all locked
  */
 void hsk_wait_unclaim(struct hsk_wait *wait)
 {
@@ -134,8 +134,7 @@ void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wak
 
 /**
  * hsk_wait_done() - has the wait been ended?
- * @wait: the caller's own wait, or one with several places that stands in a queue
- *	which the caller has locked
+ * @wait: the caller's own wait
  *
  * Return: true when the result may be read without a lock.
  */

@@ -19,23 +19,25 @@
  * lock of a channel in whose queue the wait has a place, and the winner takes that
  * place out of the queue under the same lock.
  *
- * CLAIMED lasts beyond the lock in one case: a receiver has taken the message of a
- * sender with one place and is copying it to its own memory. It then finishes the
+ * CLAIMED lasts beyond the lock in one case: a receiver has taken a waiting sender's
+ * message and is copying it to its own memory. It then finishes the
  * sender, or unclaims it and puts it back where it stood (see match.h). The
  * sender is not held up by that: a signal, its deadline, its context or a close lets
  * it go, with success, and the message is then the receiver's alone.
  *
- * Several places. A wait that has several is never unclaimed. Otherwise somebody who
- * found it claimed, and queued for want of a partner, would not be told when it is
- * one again. So what is claimed at one place is gone from all others for good: who
- * meets it there passes over it, and takes it out of the queue once it is DONE. The
- * owner takes out what is left, under each channel's lock, before the memory goes.
+ * Several places. What is claimed at one place is gone from all others: who meets it
+ * there takes it out of the queue, so that nobody passes over it twice. Somebody who
+ * found it claimed may have queued for want of a partner, so that it can't just be
+ * unclaimed: who does that holds the locks of all its channels, has seen that
+ * none of its partners is there, and puts all places back where they stood (see
+ * hsk_select_take_back()). The owner takes out what is left, under each channel's
+ * lock, before the memory goes.
  *
  * Life time. Once a wait with one place is DONE its memory may be gone: finish()
  * reads the owner and takes a reference to it first, stores DONE last, and nobody
  * looks at the wait afterwards. One with several is there as long as a place of it
- * stands in a queue that one has locked. The owner is woken from struct hsk_wakes,
- * after unlock.
+ * stands in a queue, or is lent, in a channel that one has locked. The owner is woken
+ * from struct hsk_wakes, after unlock.
  *
  * Ordering. finish() stores the result, then DONE with release; hsk_wait_done()
  * loads the state with acquire. set_current_state() before that load and the wake-up
@@ -99,10 +101,13 @@ struct hsk_room {
 
 /**
  * struct hsk_waiter - a place in a channel's queue
- * @node: in the queue of senders or receivers, empty: in none; the channel's lock
+ * @node: in the queue of senders or receivers, or lent; empty: in none; the channel's
+ *	lock
  * @wait: whose place it is; immutable
  * @msg: sender: what it offers. Receiver: what it was given
+ * @arrival: its number in the queue, which it keeps; the channel's lock
  * @room: receiver: what it can take
+ * @lent: sender: a receiver has its message; the channel's lock
  *
  * @msg and @room are the claimer's to write while CLAIMED, the owner's otherwise.
  */
@@ -110,7 +115,9 @@ struct hsk_waiter {
 	struct list_head node;
 	struct hsk_wait *wait;
 	struct hsk_msg *msg;
+	u64 arrival;
 	struct hsk_room room;
+	bool lent;
 };
 
 #define HSK_WAKES_MAX 16
@@ -170,21 +177,19 @@ static inline void hsk_wait_init_several(struct hsk_wait *wait, const struct hsk
 {
 	atomic_set(&wait->state, HSK_WAIT_QUEUED);
 	wait->several = true;
-	wait->result = 0;
-	wait->place = NULL;
 	wait->waker = waker;
 	wait->owner = owner;
 }
 
 /**
- * hsk_wait_decide() - end one's own wait, before it has a place in any queue
- * @place: where it ends
+ * hsk_wait_decide() - end one's own wait, which nobody else can end
+ * @wait: the wait
+ * @place: where it ends; the wait is not in any queue yet, or was claimed for this
+ *	place and is lent no more
  * @result: how
  */
-static inline void hsk_wait_decide(struct hsk_waiter *place, int result)
+static inline void hsk_wait_decide(struct hsk_wait *wait, struct hsk_waiter *place, int result)
 {
-	struct hsk_wait *wait = place->wait;
-
 	wait->result = result;
 	wait->place = place;
 	/* As in hsk_wait_finish(): others may look whether it is done. */

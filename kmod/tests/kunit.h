@@ -167,14 +167,11 @@ static inline int test_offer(struct hsk_chan *chan, struct hsk_msg *msg)
 static inline int test_take(struct hsk_chan *chan, struct hsk_msg **msg)
 {
 	struct hsk_room room = { .len = U32_MAX };
-	struct hsk_wakes wakes;
 	int err;
 
-	hsk_wakes_init(&wakes);
 	spin_lock(&chan->lock);
-	err = hsk_chan_take_locked(chan, &room, msg, &wakes);
+	err = hsk_chan_take_locked(chan, &room, msg);
 	spin_unlock(&chan->lock);
-	hsk_chan_wake(chan, &wakes);
 	return err;
 }
 

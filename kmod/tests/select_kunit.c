@@ -65,7 +65,7 @@ static void locks_are_taken_once_each_by_address(struct kunit *test)
 {
 	struct test_select *select = test_select(test);
 	struct hsk_chan *chans[7];
-	const struct hsk_chan *before = NULL;
+	const struct hsk_chan *before = NULL, *locked;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(chans); i++)
@@ -79,9 +79,10 @@ static void locks_are_taken_once_each_by_address(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_select_begin(select, false));
 	KUNIT_EXPECT_EQ(test, select->select.nr_enabled, HSK_CASES_LIMIT - 7U);
 	for (i = 0; i < select->select.nr_enabled; i++) {
-		KUNIT_EXPECT_NOT_NULL(test, select->cases[i].locked);
-		KUNIT_EXPECT_TRUE(test, before <= select->cases[i].locked);
-		before = select->cases[i].locked;
+		locked = select->cases[select->cases[i].to_lock].chan;
+		KUNIT_EXPECT_NOT_NULL(test, locked);
+		KUNIT_EXPECT_TRUE(test, before <= locked);
+		before = locked;
 	}
 	for (i = 0; i < ARRAY_SIZE(chans); i++)
 		KUNIT_EXPECT_GT(test, chans[i]->receivers.nr, 6U);
@@ -352,8 +353,11 @@ static void what_was_sent_is_not_the_selects_any_more(struct kunit *test)
 	KUNIT_ASSERT_NULL(test, test_select_begin(select, false));
 	KUNIT_ASSERT_EQ(test, test_take(b, &taken), 0);
 	KUNIT_EXPECT_PTR_EQ(test, taken, two);
-	KUNIT_EXPECT_TRUE(test, hsk_wait_done(&select->select.wait));
+	KUNIT_EXPECT_FALSE(test, hsk_wait_done(&select->select.wait));
 	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&select->select), second);
+	KUNIT_EXPECT_EQ(test, select->select.wait.result, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&b->lent));
+	KUNIT_EXPECT_NULL(test, two->waiter);
 	KUNIT_EXPECT_NULL(test, second->place.msg);
 	KUNIT_EXPECT_PTR_EQ(test, first->place.msg, one);
 	KUNIT_EXPECT_EQ(test, a->senders.nr, 0U);
@@ -365,6 +369,311 @@ static void what_was_sent_is_not_the_selects_any_more(struct kunit *test)
 	hsk_msg_free(one);
 	test_chan_gone(a);
 	test_chan_gone(b);
+}
+
+/* What is lent. */
+
+/* It sends on a and receives from b; somebody has taken its message. */
+struct lent {
+	struct hsk_chan *a, *b;
+	struct test_select *select;
+	struct hsk_case *send, *receive;
+	struct hsk_msg *msg;
+	unsigned int refs;
+};
+
+static struct lent lent_begin(struct kunit *test)
+{
+	struct lent lent = {
+		.a = test_chan(test, 0),
+		.b = test_chan(test, 0),
+		.select = test_select(test),
+		.msg = test_msg(test, 1, 8),
+		.refs = test_task_refs(),
+	};
+	struct hsk_msg *taken = NULL;
+
+	lent.send = test_case_send(lent.select, lent.a, lent.msg);
+	lent.receive = test_case_receive(lent.select, lent.b);
+	KUNIT_ASSERT_NULL(test, test_select_begin(lent.select, false));
+	KUNIT_ASSERT_EQ(test, test_take(lent.a, &taken), 0);
+	KUNIT_ASSERT_PTR_EQ(test, taken, lent.msg);
+	return lent;
+}
+
+static bool lent_is_over(const struct lent *lent)
+{
+	return hsk_wait_done(&lent->select->select.wait);
+}
+
+static void lent_end(struct kunit *test, struct lent *lent)
+{
+	KUNIT_EXPECT_EQ(test, test_task_refs(), lent->refs);
+	KUNIT_EXPECT_TRUE(test, test_conserved(lent->a));
+	KUNIT_EXPECT_TRUE(test, test_conserved(lent->b));
+	test_chan_gone(lent->a);
+	test_chan_gone(lent->b);
+}
+
+static void a_lent_select_is_over_when_its_message_is_received(struct kunit *test)
+{
+	struct lent lent = lent_begin(test);
+
+	KUNIT_EXPECT_FALSE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_TRUE(test, lent.send->place.lent);
+	KUNIT_EXPECT_PTR_EQ(test, lent.msg->waiter, &lent.send->place);
+	KUNIT_EXPECT_EQ(test, lent.a->handed, 1U);
+	KUNIT_EXPECT_TRUE(test, test_conserved(lent.a));
+	hsk_chan_commit(lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&lent.select->select), lent.send);
+	KUNIT_EXPECT_EQ(test, lent.select->select.wait.result, 0);
+	KUNIT_EXPECT_EQ(test, lent.b->receivers.nr, 0U);
+	hsk_msg_free(lent.msg);
+	lent_end(test, &lent);
+}
+
+/* Also where it was taken out of a queue meanwhile, and whoever came after it. */
+static void a_select_that_gets_its_message_back_stands_where_it_stood(struct kunit *test)
+{
+	struct lent lent = lent_begin(test);
+	struct hsk_msg *second = test_msg(test, 2, 8);
+	struct test_waiter sender, receiver;
+
+	KUNIT_ASSERT_EQ(test, test_offer(lent.a, second), -EAGAIN);
+	test_wait_to_send(lent.a, &sender, second);
+	test_wait_to_receive(lent.b, &receiver, 8);
+	KUNIT_EXPECT_EQ(test, hsk_chan_poll(lent.b, HSK_CAN_WRITE),
+			(__poll_t)(EPOLLOUT | EPOLLWRNORM));
+	KUNIT_EXPECT_EQ(test, lent.b->receivers.nr, 1U);
+
+	hsk_chan_restore(lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, hsk_wait_queued(&lent.select->select.wait));
+	KUNIT_EXPECT_FALSE(test, lent.send->place.lent);
+	KUNIT_EXPECT_EQ(test, lent.a->sent, 0ULL);
+	KUNIT_EXPECT_EQ(test, lent.a->handed, 0U);
+	KUNIT_EXPECT_EQ(test, lent.a->senders.nr, 2U);
+	KUNIT_EXPECT_EQ(test, lent.b->receivers.nr, 2U);
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&lent.a->senders.waiters, struct hsk_waiter,
+						   node), &lent.send->place);
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&lent.b->receivers.waiters, struct hsk_waiter,
+						   node), &lent.receive->place);
+	test_expect_next(test, lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, lent_is_over(&lent));
+	test_expect_next(test, lent.a, second);
+	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&lent.select->select), lent.send);
+	spin_lock(&lent.b->lock);
+	hsk_queue_del_locked(&lent.b->receivers, &receiver.place);
+	spin_unlock(&lent.b->lock);
+	lent_end(test, &lent);
+}
+
+static void a_select_that_gets_its_message_back_finds_who_came_meanwhile(struct kunit *test)
+{
+	struct lent lent = lent_begin(test);
+	struct hsk_msg *other = test_msg(test, 2, 8);
+	struct test_waiter sender;
+
+	KUNIT_ASSERT_EQ(test, test_offer(lent.b, other), -EAGAIN);
+	test_wait_to_send(lent.b, &sender, other);
+	hsk_chan_restore(lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&lent.select->select), lent.receive);
+	KUNIT_EXPECT_PTR_EQ(test, lent.receive->place.msg, other);
+	KUNIT_EXPECT_PTR_EQ(test, lent.send->place.msg, lent.msg);
+	KUNIT_EXPECT_EQ(test, lent.a->sent, 0ULL);
+	KUNIT_EXPECT_EQ(test, lent.a->senders.nr, 0U);
+	KUNIT_EXPECT_FALSE(test, hsk_wait_done(&sender.wait));
+	hsk_chan_commit(lent.b, other);
+	KUNIT_EXPECT_TRUE(test, hsk_wait_done(&sender.wait));
+	hsk_msg_free(other);
+	hsk_msg_free(lent.msg);
+	lent_end(test, &lent);
+}
+
+/* The one that waits gets it, however many that are gone stand before it. */
+static void what_comes_back_to_a_select_goes_to_who_waits_for_it(struct kunit *test)
+{
+	struct lent lent = lent_begin(test);
+	struct test_several over, claimed;
+	struct test_waiter receiver;
+
+	test_several_to_receive(lent.a, &over, 8);
+	test_several_to_receive(lent.a, &claimed, 8);
+	test_wait_to_receive(lent.a, &receiver, 8);
+	KUNIT_ASSERT_TRUE(test, hsk_wait_claim(&over.wait));
+	KUNIT_ASSERT_TRUE(test, hsk_wait_claim(&claimed.wait));
+	test_finish_there(&over);
+	hsk_chan_restore(lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, hsk_wait_done(&receiver.wait));
+	KUNIT_EXPECT_PTR_EQ(test, receiver.place.msg, lent.msg);
+	KUNIT_EXPECT_FALSE(test, hsk_wait_done(&claimed.wait));
+	KUNIT_EXPECT_EQ(test, lent.a->receivers.nr, 0U);
+
+	/* That one has it lent as well, and may fail as well. */
+	KUNIT_EXPECT_FALSE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_PTR_EQ(test, lent.msg->waiter, &lent.send->place);
+	KUNIT_EXPECT_EQ(test, lent.a->sent, 1ULL);
+	hsk_chan_restore(lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, hsk_wait_queued(&lent.select->select.wait));
+	KUNIT_EXPECT_EQ(test, lent.a->sent, 0ULL);
+	test_expect_next(test, lent.a, lent.msg);
+	KUNIT_EXPECT_TRUE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&lent.select->select), lent.send);
+	KUNIT_EXPECT_EQ(test, lent.select->select.wait.result, 0);
+	lent_end(test, &lent);
+}
+
+/* Several cases of one channel, between others: each place where it stood. */
+static void places_in_one_queue_come_back_in_their_order(struct kunit *test)
+{
+	struct hsk_chan *a = test_chan(test, 0), *b = test_chan(test, 0), *c = test_chan(test, 0);
+	struct test_select *select = test_select(test);
+	struct test_waiter before, after;
+	struct hsk_msg *msg = test_msg(test, 1, 8), *taken = NULL;
+	struct hsk_waiter *place;
+	u32 i = 0;
+
+	test_case_send(select, a, msg);
+	for (i = 0; i < 6; i++)
+		test_case_receive(select, i % 2 ? b : c);
+	test_wait_to_receive(b, &before, 8);
+	KUNIT_ASSERT_NULL(test, test_select_begin(select, false));
+	test_wait_to_receive(b, &after, 8);
+	KUNIT_ASSERT_EQ(test, test_take(a, &taken), 0);
+	/* Some of its places leave: those before who still waits. */
+	KUNIT_EXPECT_TRUE(test, hsk_wait_claim(&before.wait));
+	KUNIT_EXPECT_EQ(test, hsk_chan_poll(b, HSK_CAN_WRITE),
+			(__poll_t)(EPOLLOUT | EPOLLWRNORM));
+	KUNIT_EXPECT_EQ(test, b->receivers.nr, 1U);
+	hsk_chan_restore(a, msg);
+	KUNIT_EXPECT_EQ(test, b->receivers.nr, 4U);
+	KUNIT_EXPECT_EQ(test, c->receivers.nr, 3U);
+	i = 2;
+	list_for_each_entry(place, &b->receivers.waiters, node) {
+		KUNIT_EXPECT_PTR_EQ(test, place, i > 6 ? &after.place : &select->cases[i].place);
+		i += 2;
+	}
+	KUNIT_EXPECT_EQ(test, i, 10U);
+	KUNIT_EXPECT_NULL(test, hsk_select_leave(&select->select));
+	KUNIT_EXPECT_EQ(test, b->receivers.nr, 1U);
+	KUNIT_EXPECT_EQ(test, c->receivers.nr, 0U);
+	spin_lock(&b->lock);
+	hsk_queue_del_locked(&b->receivers, &after.place);
+	spin_unlock(&b->lock);
+	hsk_msg_free(msg);
+	test_chan_gone(a);
+	test_chan_gone(b);
+	test_chan_gone(c);
+}
+
+static void a_close_lets_a_lent_select_go_with_success(struct kunit *test)
+{
+	struct lent lent = lent_begin(test);
+
+	KUNIT_EXPECT_EQ(test, hsk_chan_close(lent.a, 3), 0);
+	KUNIT_EXPECT_TRUE(test, lent_is_over(&lent));
+	KUNIT_EXPECT_PTR_EQ(test, hsk_select_leave(&lent.select->select), lent.send);
+	KUNIT_EXPECT_EQ(test, lent.select->select.wait.result, 0);
+	hsk_chan_restore(lent.a, lent.msg);
+	KUNIT_EXPECT_EQ(test, lent.a->slots, 1U);
+	test_expect_next(test, lent.a, lent.msg);
+	lent_end(test, &lent);
+}
+
+/* A select that leaves, in another task. */
+struct leaver {
+	struct hsk_select *select;
+	struct hsk_case *chosen;
+	atomic_t go;
+	atomic_t left;
+};
+
+static int leaver_run(void *data)
+{
+	struct leaver *leaver = data;
+
+	while (!atomic_read_acquire(&leaver->go))
+		cond_resched();
+	leaver->chosen = hsk_select_leave(leaver->select);
+	atomic_set_release(&leaver->left, 1);
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+static void who_leaves_waits_for_who_gives_back(struct kunit *test)
+{
+	struct leaver *leaver = kunit_kzalloc(test, sizeof(*leaver), GFP_KERNEL);
+	struct lent lent = lent_begin(test);
+	struct hsk_select *pinned;
+	struct task_struct *task;
+
+	KUNIT_ASSERT_NOT_NULL(test, leaver);
+	leaver->select = &lent.select->select;
+	atomic_set(&leaver->go, 1);
+	spin_lock(&lent.a->lock);
+	pinned = hsk_select_pin_locked(lent.msg->waiter->wait);
+	spin_unlock(&lent.a->lock);
+	KUNIT_ASSERT_PTR_EQ(test, pinned, leaver->select);
+	task = kthread_run(leaver_run, leaver, "hsk-leaver");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	msleep(30);
+	KUNIT_EXPECT_EQ(test, atomic_read(&leaver->left), 0);
+	KUNIT_EXPECT_NULL(test, lent.msg->waiter);
+	/* It has let go of the message, which is the channel's now. */
+	KUNIT_EXPECT_FALSE(test, hsk_select_take_back(pinned, lent.a, lent.msg));
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, atomic_read(&leaver->left), 1);
+	KUNIT_EXPECT_PTR_EQ(test, leaver->chosen, lent.send);
+	hsk_chan_restore(lent.a, lent.msg);
+	test_expect_next(test, lent.a, lent.msg);
+	lent_end(test, &lent);
+}
+
+#define LEAVE_ROUNDS	1000
+
+/* Either it leaves with success and the message is the channel's, or with its message. */
+static void leaving_and_giving_back_at_once_lose_nothing(struct kunit *test)
+{
+	struct leaver *leaver = kunit_kzalloc(test, sizeof(*leaver), GFP_KERNEL);
+	unsigned int round, wrong = 0, sent = 0, hesitation = 0;
+	struct hsk_msg *taken;
+	struct task_struct *task;
+	struct lent lent;
+
+	KUNIT_ASSERT_NOT_NULL(test, leaver);
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "on one CPU two tasks do not race");
+	for (round = 0; round < LEAVE_ROUNDS; round++) {
+		lent = lent_begin(test);
+		*leaver = (struct leaver) { .select = &lent.select->select };
+		task = kthread_run(leaver_run, leaver, "hsk-leaver");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		atomic_set_release(&leaver->go, 1);
+		ndelay(hesitation);
+		hsk_chan_restore(lent.a, lent.msg);
+		while (!atomic_read_acquire(&leaver->left))
+			cond_resched();
+		kthread_stop(task);
+		hesitation = test_hesitate(hesitation, !leaver->chosen);
+		if (leaver->chosen) {
+			sent++;
+			wrong += leaver->chosen != lent.send || lent.a->slots != 1 ||
+				 lent.a->sent != 1;
+			wrong += test_take(lent.a, &taken) || taken != lent.msg;
+			hsk_chan_commit(lent.a, lent.msg);
+		} else {
+			wrong += lent.send->place.msg != lent.msg || lent.a->slots ||
+				 lent.a->sent;
+		}
+		wrong += lent.a->senders.nr + lent.b->receivers.nr;
+		hsk_msg_free(lent.msg);
+		test_chan_gone(lent.a);
+		test_chan_gone(lent.b);
+	}
+	kunit_info(test, "%u of %u had sent\n", sent, round);
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
 }
 
 /* Its tickets rise with its places, whatever order it tries its cases in. */
@@ -475,6 +784,14 @@ static struct kunit_case select_cases[] = {
 	KUNIT_CASE(who_has_left_is_not_met_any_more),
 	KUNIT_CASE(who_leaves_waits_for_a_peer_that_was_faster),
 	KUNIT_CASE(what_was_sent_is_not_the_selects_any_more),
+	KUNIT_CASE(a_lent_select_is_over_when_its_message_is_received),
+	KUNIT_CASE(a_select_that_gets_its_message_back_stands_where_it_stood),
+	KUNIT_CASE(a_select_that_gets_its_message_back_finds_who_came_meanwhile),
+	KUNIT_CASE(what_comes_back_to_a_select_goes_to_who_waits_for_it),
+	KUNIT_CASE(places_in_one_queue_come_back_in_their_order),
+	KUNIT_CASE(a_close_lets_a_lent_select_go_with_success),
+	KUNIT_CASE(who_leaves_waits_for_who_gives_back),
+	KUNIT_CASE(leaving_and_giving_back_at_once_lose_nothing),
 	KUNIT_CASE(messages_of_one_select_keep_their_order_in_a_queue),
 	KUNIT_CASE(a_select_does_not_meet_itself),
 	KUNIT_CASE(a_select_that_may_not_wait_has_no_places),

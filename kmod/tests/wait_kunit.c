@@ -98,7 +98,7 @@ static void a_wait_that_is_decided_is_over_and_wakes_nobody(struct kunit *test)
 	struct test_several several;
 
 	test_several_init(&several);
-	hsk_wait_decide(&several.there, -EMSGSIZE);
+	hsk_wait_decide(&several.wait, &several.there, -EMSGSIZE);
 	KUNIT_EXPECT_TRUE(test, hsk_wait_done(&several.wait));
 	KUNIT_EXPECT_EQ(test, several.wait.result, -EMSGSIZE);
 	KUNIT_EXPECT_PTR_EQ(test, several.wait.place, &several.there);

@@ -354,9 +354,11 @@ struct hsk_select_case {
  *
  * A channel may stand in several cases; a select never meets itself. What was not
  * chosen leaves no trace, but for waiting receivers with too little room for what was
- * offered to them, who are told so, as by any send. A send that was chosen is over when
- * a receiver has begun to copy its message: should that receiver fail, the message
- * goes to the front of the buffer. Can be asked of any endpoint, whatever its rights.
+ * offered to them, who are told so, as by any send. A select that waits and whose
+ * message is taken goes on waiting until it is received: should that receiver fail,
+ * the message is in front again, and any case may happen; a signal, the deadline,
+ * the context or a close of that channel end it meanwhile with success. Can be asked
+ * of any endpoint, whatever its rights.
  *
  * Return: the index of the case that happened, @result and its message saying how;
  * or -1 with errno, nothing having happened, looked for in this order: EINVAL (also
@@ -456,8 +458,8 @@ struct hsk_finish_args {
  * @size: sizeof(struct hsk_disarm_args)
  * @__reserved0: must be 0
  *
- * No case has happened then or will happen, and messages to send are dropped. Never
- * blocks.
+ * No case has happened then or will happen, and messages to send are dropped. If a
+ * receiver has one of them just then, it has been sent: EALREADY. Never blocks.
  *
  * Return: 0, or -1 with errno: EINVAL; ENOENT it is not armed; EALREADY a case has
  * happened: finish it.
