@@ -43,6 +43,7 @@
 #define EAGAIN		3
 #define EINTR		4
 #define TRY		5
+#define HANDED		6
 
 typedef list {
 	byte nr;
@@ -70,9 +71,12 @@ bit several[PARTIES];
 byte result[PARTIES];
 byte ended_at[PARTIES];		/* hsk_wait.place */
 byte nr_cases[PARTIES];
+bit turn[PARTIES];		/* the case that is tried first */
+byte pins[PARTIES];		/* hsk_select.pins */
 byte msg_of[PLACES];
 bit chan_of[PLACES];
 bit sends[PLACES];
+byte arrival[PLACES];		/* 0: has not queued */
 
 #define PARTY(place)	((place) / 2)
 
@@ -95,10 +99,10 @@ bit over;			/* nobody can do anything any more */
 
 /* Used within one d_step only. */
 hidden byte i, j, p;
-hidden byte found;
+hidden byte found, stands;
 
-#define USED(c)		(chan_of[2 * me] == (c) || \
-			 (nr_cases[me] == 2 && chan_of[2 * me + 1] == (c)))
+#define USED(who, c)	(chan_of[2 * (who)] == (c) || \
+			 (nr_cases[who] == 2 && chan_of[2 * (who) + 1] == (c)))
 #define HAS_SLOT(c)	(slots[c] < CAPACITY)
 
 /* hsk_chan_drained_locked() */
@@ -132,9 +136,24 @@ inline list_remove(l, where)
 	l.at[l.nr] = 0
 }
 
-/* hsk_queue_add_locked() */
+/*
+ * hsk_queue_add_locked(). Its number is the next after those that can still be there,
+ * not one that was never used.
+ */
 inline queue_add(place)
 {
+	i = 0;
+	do
+	:: i == PLACES -> break
+	:: else ->
+		if
+		:: QUEUE_OF(i) == QUEUE_OF(place) && arrival[i] > arrival[place] ->
+			arrival[place] = arrival[i]
+		:: else -> skip
+		fi;
+		i++
+	od;
+	arrival[place]++;
 	list_insert(queue[QUEUE_OF(place)], queue[QUEUE_OF(place)].nr, place)
 }
 
@@ -155,6 +174,18 @@ inline queue_del(place)
 	skip
 }
 
+/* Is it there? */
+inline look_for(place)
+{
+	i = 0;
+	stands = 0;
+	do
+	:: i == queue[QUEUE_OF(place)].nr -> break
+	:: else -> stands = stands || queue[QUEUE_OF(place)].at[i] == place; i++
+	od;
+	skip
+}
+
 /* hsk_queue_first_locked(). Whose place stands in a queue must still be there. */
 inline queue_first(q, first)
 {
@@ -167,8 +198,7 @@ inline queue_first(q, first)
 		assert(state[PARTY(p)] != FREE);
 		if
 		:: state[PARTY(p)] == QUEUED -> first = p; break
-		:: state[PARTY(p)] == DONE -> list_remove(queue[q], i)
-		:: else -> i++
+		:: else -> list_remove(queue[q], i)
 		fi
 	od;
 	skip
@@ -183,7 +213,7 @@ inline queue_return(place)
 	:: else ->
 #ifndef FAULT_RESTORE_AT_TAIL
 		if
-		:: ticket[msg_of[queue[QUEUE_OF(place)].at[i]]] > ticket[msg_of[place]] -> break
+		:: arrival[queue[QUEUE_OF(place)].at[i]] > arrival[place] -> break
 		:: else -> skip
 		fi;
 #endif
@@ -348,17 +378,12 @@ inline check_order(c, m)
 	skip
 }
 
-/* hsk_chan_offer_locked(): the message of a place, to whom it may concern */
-inline offer(place, how)
+/* hsk_chan_hand_over_locked(), else into a slot; sets how, HANDED: a receiver has it */
+inline hand_over(place, how)
 {
 	if
 	:: closed[chan_of[place]] -> how = EPIPE
 	:: else ->
-		d_step {
-			ticket[msg_of[place]] = tickets[chan_of[place]];
-			on_chan[msg_of[place]] = chan_of[place];
-			tickets[chan_of[place]]++
-		};
 		queue_claim(RECEIVERS(chan_of[place]), receiver);
 		d_step {
 			if
@@ -368,7 +393,7 @@ inline offer(place, how)
 				sent[chan_of[place]]++;
 				check_order(chan_of[place], msg_of[place]);
 				finish(receiver, OK);
-				how = OK
+				how = HANDED
 			:: receiver == NONE && HAS_SLOT(chan_of[place]) ->
 				store(chan_of[place], msg_of[place]);
 				how = OK
@@ -379,17 +404,36 @@ inline offer(place, how)
 	fi
 }
 
+/* hsk_chan_offer_locked() */
+inline offer(place, how)
+{
+	d_step {
+		ticket[msg_of[place]] = tickets[chan_of[place]];
+		on_chan[msg_of[place]] = chan_of[place];
+		tickets[chan_of[place]]++
+	};
+	hand_over(place, how);
+	if
+	:: how == HANDED -> how = OK
+	:: else -> skip
+	fi
+}
+
+/* hsk_chan_offer_again_locked(): whose message a receiver has waits on, lent. */
+inline offer_again(place, how)
+{
+	hand_over(place, how);
+	if
+	:: how == HANDED ->
+		d_step { queue_del(place); lent_by[msg_of[place]] = place }
+	:: else -> skip
+	fi
+}
+
 /* hsk_chan_buffer_first_locked() */
 #define BUFFER_FIRST(c, sender) \
 	(buffer[c].nr && (closed[c] || sender == NONE || \
 			  ticket[buffer[c].at[0]] < ticket[msg_of[sender]]))
-
-/* A claimed sender with one place waits on, one with several is over. */
-#ifdef FAULT_SELECT_GIVEN_BACK
-#define LENDS(sender)	1
-#else
-#define LENDS(sender)	(!several[PARTY(sender)])
-#endif
 
 /* hsk_chan_take_locked() */
 inline take(c, m, how)
@@ -437,10 +481,7 @@ inline take(c, m, how)
 		if
 		:: sender == NONE -> skip
 		:: else ->
-			if
-			:: LENDS(sender) -> lent_by[m] = sender
-			:: else -> finish(sender, OK)
-			fi;
+			lent_by[m] = sender;
 			how = OK;
 			sender = NONE
 		fi
@@ -627,15 +668,149 @@ inline restore_buffered(c, m)
 	slots[c]++
 }
 
+/* hsk_select_lock(): by address */
+inline lock_all(who)
+{
+	if
+	:: USED(who, 0) -> lock(0)
+	:: else -> skip
+	fi;
+	if
+	:: USED(who, 1) -> lock(1)
+	:: else -> skip
+	fi
+}
+
+inline unlock_all(who)
+{
+	if
+	:: USED(who, 1) -> unlock(1)
+	:: else -> skip
+	fi;
+	if
+	:: USED(who, 0) -> unlock(0)
+	:: else -> skip
+	fi
+}
+
+/* hsk_select_try_again_locked(): sets how, EAGAIN: no case has happened. */
+inline try_again(who)
+{
+	how = EAGAIN;
+#ifndef FAULT_NOT_TRIED_AGAIN
+	do
+	:: tried == nr_cases[who] || how != EAGAIN -> break
+	:: else ->
+		place = 2 * who + (turn[who] + tried) % nr_cases[who];
+		if
+		:: sends[place] -> offer_again(place, how)
+		:: else -> take(chan_of[place], msg_of[place], how)
+		fi;
+		d_step {
+			if
+			:: how == EAGAIN || how == HANDED -> skip
+			:: else ->
+				queue_del(place);
+				finish(place, how)
+			fi;
+			tried++
+		}
+	od
+#endif
+	skip
+}
+
+/* hsk_select_return_locked() */
+inline return_all(who)
+{
+	d_step {
+		tried = 0;
+		do
+		:: tried == nr_cases[who] -> break
+		:: else ->
+			place = 2 * who + (turn[who] + tried) % nr_cases[who];
+			look_for(place);
+			if
+#ifdef FAULT_PLACES_LOST
+			:: !stands && place == back -> queue_return(place)
+#else
+			:: !stands -> queue_return(place)
+#endif
+			:: else -> skip
+			fi;
+			tried++
+		od;
+		state[who] = QUEUED	/* hsk_wait_unclaim() */
+	}
+}
+
+/*
+ * hsk_select_take_back(): sets back, NONE: the select has let go of the message. One step
+ * for all that is done with all locks: whom another channel's lock lets somebody else
+ * claim meanwhile could have been claimed before.
+ */
+inline take_back(who, m)
+{
+	lock_all(who);
+	atomic {
+		/* It is pinned. */
+		assert(state[who] != FREE);
+		back = lent_by[m];
+		if
+		:: back == NONE -> skip
+		:: else ->
+			/* hsk_chan_take_back_locked() */
+			d_step {
+				assert(state[who] == CLAIMED && msg_of[back] == m);
+				assert(!told_closed[chan_of[back]]);
+				lent_by[m] = NONE;
+				handed[chan_of[back]]--;
+				sent[chan_of[back]]--
+			};
+			try_again(who);
+			if
+			:: how == EAGAIN -> return_all(who)
+			:: else -> skip
+			fi
+		fi;
+		d_step { tried = 0; place = 0; how = OK }
+	};
+	unlock_all(who);
+	/* hsk_select_unpin() */
+	d_step { assert(state[who] != FREE); pins[who]-- };
+	run_wakes()
+}
+
+/* Is it lent by a select? */
+#ifdef FAULT_SELECT_GIVEN_BACK
+#define LENT_BY_SELECT(m)	0
+#else
+#define LENT_BY_SELECT(m)	(lent_by[m] != NONE && several[PARTY(lent_by[m])])
+#endif
+
 /* hsk_chan_restore() */
 inline restore(c, m)
 {
 	lock(c);
+	if
+	:: LENT_BY_SELECT(m) ->
+		/* hsk_chan_restore_select_locked() */
+		d_step {
+			lender = PARTY(lent_by[m]);
+			pins[lender]++		/* hsk_select_pin_locked() */
+		};
+		unlock(c);
+		take_back(lender, m);
+		lock(c);
+		lender = 0
+	:: else -> skip
+	fi;
 	d_step {
 		/* Who has been told that it is closed and drained was told the truth. */
-		assert(!told_closed[c]);
+		assert(back != NONE || !told_closed[c]);
 		if
-		:: lent_by[m] != NONE ->
+		:: back != NONE -> skip
+		:: back == NONE && lent_by[m] != NONE ->
 			/* hsk_chan_restore_sender_locked() */
 			p = lent_by[m];
 			assert(state[PARTY(p)] == CLAIMED && msg_of[p] == m);
@@ -653,7 +828,8 @@ inline restore(c, m)
 #ifndef FAULT_RESTORE_DROPPED
 			restore_buffered(c, m)
 #endif
-		fi
+		fi;
+		back = NONE
 	};
 	settle_unlock(c)
 }
@@ -696,31 +872,6 @@ inline two(send, c, m, send2, c2, m2)
 	state[me] = QUEUED
 }
 
-/* hsk_select_lock(): by address */
-inline lock_all()
-{
-	if
-	:: USED(0) -> lock(0)
-	:: else -> skip
-	fi;
-	if
-	:: USED(1) -> lock(1)
-	:: else -> skip
-	fi
-}
-
-inline unlock_all()
-{
-	if
-	:: USED(1) -> unlock(1)
-	:: else -> skip
-	fi;
-	if
-	:: USED(0) -> unlock(0)
-	:: else -> skip
-	fi
-}
-
 #define SEEMS_READY(place)						\
 	(closed[chan_of[place]] ||					\
 	 (sends[place] && (queue[RECEIVERS(chan_of[place])].nr ||	\
@@ -759,7 +910,7 @@ inline glance()
 	do
 	:: !several[me] || tried == nr_cases[me] || chosen != NONE -> break
 	:: else ->
-		place = 2 * me + (turn + tried) % nr_cases[me];
+		place = 2 * me + (turn[me] + tried) % nr_cases[me];
 		if
 		:: SEEMS_READY(place) ->
 			lock(chan_of[place]);
@@ -775,18 +926,18 @@ inline glance()
 /* hsk_select_look_and_queue(), hsk_send_blocking(), hsk_recv_blocking(): passes 1, 2 */
 inline look_and_queue()
 {
-	lock_all();
+	lock_all(me);
 	/* hsk_select_try_locked() */
 	do
 	:: tried == nr_cases[me] || chosen != NONE -> break
 	:: else ->
-		place = 2 * me + (turn + tried) % nr_cases[me];
+		place = 2 * me + (turn[me] + tried) % nr_cases[me];
 		try_locked();
 		tried++
 	od;
 #ifdef FAULT_UNLOCKED_BETWEEN_PASSES
 	if
-	:: chosen == NONE -> unlock_all(); lock_all()
+	:: chosen == NONE -> unlock_all(me); lock_all(me)
 	:: else -> skip
 	fi;
 #endif
@@ -797,22 +948,22 @@ inline look_and_queue()
 		do
 		:: tried == nr_cases[me] || chosen != NONE -> break
 		:: else ->
-			place = 2 * me + (turn + tried) % nr_cases[me];
+			place = 2 * me + (turn[me] + tried) % nr_cases[me];
 			queue_add(place);
 			tried++
 		od;
 		tried = 0;
 		place = 0
 	};
-	unlock_all()
+	unlock_all(me)
 }
 
 /* hsk_select_begin(): sets chosen, NONE: it is queued, and how. */
 inline begin()
 {
 	if
-	:: turn = 0
-	:: nr_cases[me] == 2 -> turn = 1	/* hsk_select_add() */
+	:: turn[me] = 0
+	:: nr_cases[me] == 2 -> turn[me] = 1	/* hsk_select_add() */
 	fi;
 	glance();
 	if
@@ -874,26 +1025,69 @@ inline withdraw()
 	unlock(chan_of[2 * me])
 }
 
+/* hsk_case_leave_locked(), for a message that is lent: it has met a receiver. */
+inline unlend(at)
+{
+	if
+	:: lent_by[msg_of[at]] == at && sends[at] ->
+		assert(state[PARTY(at)] == CLAIMED);
+		lent_by[msg_of[at]] = NONE;
+		result[PARTY(at)] = OK;		/* hsk_wait_decide() */
+		ended_at[PARTY(at)] = at;
+		state[PARTY(at)] = DONE
+	:: else -> skip
+	fi
+}
+
 inline leave_one(at)
 {
 	lock(chan_of[at]);
-#ifndef FAULT_LOSERS_STAY
-	d_step { queue_del(at) };
+	d_step {
+#ifdef FAULT_LEFT_IN_TURN
+		unlend(at);
 #endif
+#ifndef FAULT_LOSERS_STAY
+		queue_del(at);
+#endif
+		skip
+	};
 	unlock(chan_of[at])
 }
 
-/* hsk_select_leave(): pass 3. Sets chosen, NONE: it has been withdrawn, and how. */
+/* The claim of who withdraws. */
+inline leave_claim(who)
+{
+	if
+	:: state[who] == QUEUED -> state[who] = CLAIMED; withdrawn = 1
+	:: else -> withdrawn = 0
+	fi
+}
+
+/*
+ * hsk_select_leave(): pass 3. Sets chosen, NONE: it has been withdrawn, and how. What is
+ * lent may come back as long as not all is locked.
+ */
 inline leave(who)
 {
-	d_step {
-		if
-		:: state[who] == QUEUED -> state[who] = CLAIMED; withdrawn = 1
-		:: else -> withdrawn = 0
-		fi
-	};
+	d_step { leave_claim(who) };
+#ifndef FAULT_LEFT_IN_TURN
+	if
+	:: !withdrawn && state[who] != DONE ->
+		lock_all(who);
+		d_step {
+			leave_claim(who);
+			unlend(2 * who);
+			unlend(2 * who + 1)
+		};
+		unlock_all(who)
+	:: else -> skip
+	fi;
+#endif
 	leave_one(2 * who);
 	leave_one(2 * who + 1);
+#ifndef FAULT_PIN_IGNORED
+	pins[who] == 0;
+#endif
 	d_step {
 		if
 		:: withdrawn -> chosen = NONE
@@ -921,8 +1115,10 @@ inline conclude(who)
 				taken = msg_of[2 * who + i]
 			:: else -> skip
 			fi;
+			arrival[2 * who + i] = 0;
 			i++
 		od;
+		turn[who] = 0;
 		state[who] = FREE;
 		result[who] = 0;
 		ended_at[who] = 0
@@ -1015,7 +1211,13 @@ inline disarm()
 		leave(0);
 		if
 		:: chosen == NONE -> conclude(0); armed = 0
-		:: else -> skip			/* -EALREADY */
+		:: else ->
+			/* -EALREADY, which is news to those who poll if it was lent. */
+#ifndef FAULT_POLLERS_NOT_TOLD
+			due = due | 1;
+			run_wakes()
+#endif
+			skip
 		fi
 	:: else -> skip
 	fi;
@@ -1114,6 +1316,21 @@ inline program()
 	STEP(1, 0) RECV_OP(0, NO, FAIL)
 	STEP(1, 1) RECV_OP(0, SIGNAL, NO)
 	STEP(2, 0) RECV_OP(1, NO, FAIL)
+#elif defined(SCENARIO_SELECT_COMES_BACK)
+	/* A lent select comes back to partners that have queued at both its channels. */
+	STEP(0, 0) SELECT_OP(SEND, 0, 0, RECV, 1, 0, SIGNAL, FAIL)
+	STEP(1, 0) RECV_OP(0, NO, FAIL)
+	STEP(1, 1) SEND_OP(1, 1, NO)
+	STEP(2, 0) SEND_OP(1, 2, SIGNAL)
+	STEP(2, 1) RECV_OP(0, NO, FAIL)
+#elif defined(SCENARIO_SELECT_CLOSE)
+	/* A lent select, a close of either channel. */
+	STEP(0, 0) SELECT_OP(SEND, 0, 0, SEND, 1, 1, SIGNAL, NO)
+	STEP(1, 0) RECV_OP(0, NO, FAIL)
+	STEP(1, 1) RECV_OP(1, NO, FAIL)
+	STEP(2, 0) CLOSE_OP(0)
+	STEP(2, 1) RECV_OP(0, NO, NO)
+	STEP(2, 2) CLOSE_OP(1)
 #elif defined(SCENARIO_RECV_EITHER)
 	/* A select that receives, plain senders, a close. */
 	STEP(0, 0) SELECT_OP(RECV, 0, 0, RECV, 1, 0, SIGNAL, FAIL)
@@ -1156,10 +1373,10 @@ inline program()
 
 active [PARTIES] proctype party()
 {
-	byte due, tried, place, taken, step;
-	byte chosen = NONE, sender = NONE, receiver = NONE;
+	byte due, tried, place, taken, step, lender;
+	byte chosen = NONE, sender = NONE, receiver = NONE, back = NONE;
 	byte how = OK;
-	bit turn, signal, stepped, withdrawn, found_done, released, may_signal, may_fail;
+	bit signal, stepped, withdrawn, found_done, released, may_signal, may_fail;
 	mtype op = NOTHING;
 
 	do
@@ -1175,7 +1392,7 @@ active [PARTIES] proctype party()
 		:: op == NOTHING
 		fi;
 		copy();
-		d_step { step++; turn = 0; op = NOTHING; may_signal = 0; may_fail = 0 }
+		d_step { step++; op = NOTHING; may_signal = 0; may_fail = 0 }
 	od;
 out:	ended[me] = 1
 }
@@ -1201,7 +1418,18 @@ inline check_message(m)
 
 inline check_party(who)
 {
-	assert(ended[who] || (asleep[who] && (state[who] == QUEUED || state[who] == FREE)))
+	assert(ended[who] || (asleep[who] && (state[who] == QUEUED || state[who] == FREE)));
+	assert(pins[who] == 0);
+	/* Who waits stands in all its queues, for those who come later. */
+	p = 0;
+	do
+	:: p == nr_cases[who] || state[who] != QUEUED -> break
+	:: else ->
+		look_for(2 * who + p);
+		assert(stands);
+		p++
+	od;
+	skip
 }
 
 init {
