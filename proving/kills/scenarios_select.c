@@ -260,6 +260,21 @@ static void send_by_selector(struct k_party *me)
 	close_both(me);
 }
 
+/* Where somebody must be left to receive. */
+static void send_all_by_selector(struct k_party *me)
+{
+	struct k_case cases[] = TO_EITHER;
+	struct k_select select;
+	unsigned int i;
+
+	k_selector_open(me, &select, cases);
+	for (i = 0; i < NR_SENT; i++)
+		if (!selector_turn(me, &select))
+			k_fail(me, "closed though a receiver is left", EPIPE);
+	close(select.selector);
+	close_both(me);
+}
+
 static void meet_by_selector(struct k_party *me, enum k_op on_0, enum k_op on_1)
 {
 	struct k_case cases[] = { { on_0, 0 }, { on_1, 1 } };
@@ -314,6 +329,20 @@ static void receive_late_what_still_waits(struct k_party *me)
 	leave_both(me);
 }
 
+/* Likewise one that waits on both channels: what it offered is in neither's buffer. */
+static void receive_by_select_what_still_waits(struct k_party *me)
+{
+	struct k_case cases[] = FROM_EITHER;
+
+	k_await(me, 0, 99, 0);
+	while (k_cases_left(cases)) {
+		k_await_sender(me, 0);
+		k_await_sender(me, 1);
+		k_select(me, cases);
+	}
+	leave_both(me);
+}
+
 /* Rights on both, and what the director keeps of them. */
 #define ROLE(fn, r0, r1, o0, o1) \
 	{ .name = #fn, .act = fn, .rights = { r0, r1 }, .observe = { o0, o1 } }
@@ -360,6 +389,10 @@ const struct k_scenario k_scenarios_select[] = {
 		BOTH(send_all_by_select, W, W),
 		BOTH(receive_by_select, R, R),
 		BOTH(receive_by_select_late, R, R) }, .in_turn = true },
+	{ .name = "heir_of_a_lent_message", .nr_chans = 2, .roles = {
+		BOTH(send_all_by_select, W, W),
+		BOTH(receive_by_select_from_waiting, R, R),
+		BOTH(receive_by_select_what_still_waits, R, R) }, .in_turn = true },
 	{ .name = "selector_receives", .nr_chans = 2, .capacity = { 0, 2 }, .roles = {
 		ON_0(send_on_0, W, K_READ),
 		ON_1(send_on_1, W, K_READ),
@@ -382,5 +415,9 @@ const struct k_scenario k_scenarios_select[] = {
 		BOTH(send_all_by_select, W, W),
 		BOTH(receive_by_selector, R, R),
 		BOTH(receive_by_select_late, R, R) }, .in_turn = true },
+	{ .name = "heir_of_what_a_selector_lent", .nr_chans = 2, .roles = {
+		BOTH(send_all_by_selector, W, W),
+		BOTH(receive_by_select_from_waiting, R, R),
+		BOTH(receive_by_select_what_still_waits, R, R) }, .in_turn = true },
 	{ .name = NULL }
 };
