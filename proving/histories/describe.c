@@ -13,7 +13,7 @@ static int value_of(const struct view *v, int sent)
 
 static const char * const stage_words[] = {
 	"idle", "has had no effect yet", "waits", "copies", "has happened", "counted down",
-	"closed", "leaves",
+	"closed", "leaves", "has lent its message",
 };
 
 void config_describe(const struct view *v, const struct config *c, FILE *to)

@@ -30,12 +30,38 @@ static void begin_close(struct step *s, int actor)
 	shut(s, s->v->active[actor]->arg);
 }
 
+/* Places that may be counted or not. */
+static void count_lending(const struct step *s, int *senders, int *receivers)
+{
+	const struct config *c = &s->c;
+	int i;
+
+	for (i = 0; i < c->nr_line; i++)
+		*senders += c->place[i] == WAITING && c->stage[sender_of(s, i)] == LENDING;
+	for (i = 0; i < c->nr_queue; i++)
+		*receivers += c->stage[OF(c->queue[i])] == LENDING;
+}
+
+static int at_most(int n, int most)
+{
+	return n < most ? n : most;
+}
+
 static void begin_info(struct step *s, int actor)
 {
 	const struct op *op = s->v->active[actor];
-	struct snapshot is;
+	struct snapshot least, is;
+	int senders = 0, receivers = 0;
 
 	look(&s->c, &is);
+	count_lending(s, &senders, &receivers);
+	least = is;
+	least.senders -= senders;
+	least.receivers -= receivers;
+	if (op->info.senders >= least.senders)
+		is.senders = at_most(op->info.senders, is.senders);
+	if (op->info.receivers >= least.receivers)
+		is.receivers = at_most(op->info.receivers, is.receivers);
 	end_op(s, actor, 0, RES_OK);
 	if (op->result == RES_OK && memcmp(&is, &op->info, sizeof(is)))
 		s->dead = true;
@@ -203,8 +229,11 @@ static void copy_done(const struct view *v, const struct config *from, int actor
 	struct step s;
 
 	step_begin(&s, v, from);
-	if (lent)
-		end_op(&s, sender_of(&s, i), 0, RES_OK);
+	if (lent) {
+		end_op(&s, sender_of(&s, i), NR(from->line[i]), RES_OK);
+		/* What else the sender offered has gone. */
+		i = find_in_line(&s.c, from->held[actor]);
+	}
 	remove_from_line(&s.c, i);
 	s.c.received++;
 	end_op(&s, actor, from->copies[actor], RES_OK);
@@ -215,10 +244,11 @@ static void copy_done(const struct view *v, const struct config *from, int actor
 static void copy_failed(const struct view *v, const struct config *from, int actor, int err,
 			const struct sink *sink)
 {
-	int i = find_in_line(from, from->held[actor]);
+	int i = find_in_line(from, from->held[actor]), sender;
 	struct step s;
 
 	step_begin(&s, v, from);
+	sender = sender_of(&s, i);
 	if (from->place[i] == LENT) {
 		s.c.place[i] = WAITING;
 		s.c.sent--;
@@ -226,6 +256,10 @@ static void copy_failed(const struct view *v, const struct config *from, int act
 		s.c.place[i] = BUFFERED;
 	}
 	end_op(&s, actor, from->copies[actor], err);
+	if (from->place[i] == LENT && from->stage[sender] == LENDING) {
+		select_go_on(&s, sender, sink);
+		return;
+	}
 	settle(&s);
 	step_end(&s, sink);
 }
@@ -297,6 +331,7 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 		step_end(&s, &sink);
 		break;
 	case BLOCKED:
+	case LENDING:
 		if (op->verb == SELECT)
 			select_go(v, from, actor, &sink);
 		else

@@ -52,16 +52,19 @@
  *	begins; the first that need not wait happens. If all must wait, it is EAGAIN with
  *	DONTWAIT, or all of them join the line and the queue. From then on a case happens
  *	as that of any other who waits, and the select's other places are gone at that
- *	instant. Its message is never LENT: it is HANDED at once, and the select ends
- *	with success. No case meets another of the same select.
+ *	instant. No case meets another of the same select. While its message is LENT it is
+ *	LENDING: nobody meets it at its other places, and INFO may count these or not. When
+ *	the message comes back the cases are tried once more, at that instant, from the
+ *	places that they have; the first that need not wait happens, or else all wait on.
  *
  *	Of its cases on the other channel nothing is known here but the outcome that was
  *	recorded. If one of those is to happen, it does so at any instant. Then a select
  *	that waits here is LEAVING, as it is after giving up: nobody meets it any more,
- *	and its places, which INFO still counts, go one by one. It need not even have
+ *	and its places, which INFO may still count, go one by one. It need not even have
  *	looked at this channel, unless it is ordered and a case of this channel is listed
  *	before the one that happens. And one that is not ordered may have offered its
- *	message before, for an instant: to nobody but receivers without room for it.
+ *	message before, for an instant: to nobody but receivers without room for it. If it
+ *	sends there, and somebody who receives there fails, it may be LENDING for a while.
  *
  * After each of these steps, at the same instant, until nothing more is possible:
  * the first waiting receiver gets what is at hand, or is told CLOSED as above; while
@@ -93,7 +96,7 @@
 enum place { NOWHERE, BUFFERED, TAKEN, WAITING, LENT, HANDED };
 
 /* Where an actor's operation is. COUNTED and SHUT belong to releases. */
-enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT, LEAVING };
+enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT, LEAVING, LENDING };
 
 /* One possible state of the channel and of the operations under way. No padding. */
 struct config {
@@ -126,6 +129,7 @@ struct view {
 	int signals[MAX_ACTORS];		/* sent to it, not yet used up */
 	bool dying[MAX_PROCS];
 	long long now;				/* not later than this; NO_TIME: not known */
+	long stamp;				/* steps are taken before this */
 };
 
 void config_init(struct config *c, const struct history *h, int chan);
@@ -136,6 +140,9 @@ void config_init(struct config *c, const struct history *h, int chan);
  */
 void config_steps(const struct view *v, const struct config *from, int actor,
 		  void (*found)(const struct config *to, void *arg), void *arg);
+
+/* Is it certain what becomes of a select? */
+bool config_decides(const struct view *v, const struct config *c, const struct op *op);
 
 /* In words, for people. */
 void config_describe(const struct view *v, const struct config *c, FILE *to);

@@ -53,12 +53,14 @@ static bool may_end_unseen(const struct view *v, const struct op *op)
 	return true;
 }
 
+/* It has places here only if it has waited. */
 static void end_elsewhere(const struct view *v, const struct config *from, int actor,
 			  const struct sink *sink)
 {
 	struct step s;
 
 	step_begin(&s, v, from);
+	stop_waiting(&s, actor);
 	s.c.stage[actor] = ENDED;
 	step_end(&s, sink);
 }
@@ -71,7 +73,9 @@ static void none_ready(struct step *s, int actor, int first, const struct sink *
 
 	if (may_end_elsewhere(s->v, op))
 		end_elsewhere(s->v, &s->c, actor, sink);
-	if (op->flags & DONTWAIT) {
+	if (s->c.stage[actor] == LENDING) {
+		s->c.stage[actor] = BLOCKED;
+	} else if (op->flags & DONTWAIT) {
 		end_op(s, actor, NO_CASE, EAGAIN);
 	} else {
 		for (i = 0; i < op->nr_cases; i++) {
@@ -104,6 +108,26 @@ static void look_here(const struct view *v, const struct config *from, int actor
 		none_ready(&s, actor, first, sink);
 }
 
+/* Those of two cases are all that there are. */
+static int count_orders(const struct view *v, const struct op *op)
+{
+	return op->flags & ORDERED || count_here(v, op) < 2 ? 1 : op->nr_cases;
+}
+
+void select_go_on(const struct step *from, int actor, const struct sink *sink)
+{
+	const struct view *v = from->v;
+	const struct op *op = v->active[actor];
+	int nr;
+
+	if (from->dead)
+		return;
+	if (may_end_unseen(v, op))
+		end_elsewhere(v, &from->c, actor, sink);
+	for (nr = 0; nr < count_orders(v, op); nr++)
+		look_here(v, &from->c, actor, nr, sink);
+}
+
 /* An offer before that, which nobody could take, though some had to end who had no room. */
 static void offer_in_vain(const struct view *v, const struct config *from, int actor, int nr,
 			  const struct sink *sink)
@@ -119,7 +143,7 @@ void select_begin(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink)
 {
 	const struct op *op = v->active[actor];
-	int wrong = wrong_case(op), orders, nr;
+	int wrong = wrong_case(op), nr;
 	struct step s;
 
 	if (wrong) {
@@ -130,13 +154,112 @@ void select_begin(const struct view *v, const struct config *from, int actor,
 	}
 	if (may_end_unseen(v, op))
 		end_elsewhere(v, from, actor, sink);
-	/* Those of two cases are all that there are. */
-	orders = op->flags & ORDERED || count_here(v, op) < 2 ? 1 : op->nr_cases;
-	for (nr = 0; nr < orders; nr++)
+	for (nr = 0; nr < count_orders(v, op); nr++)
 		look_here(v, from, actor, nr, sink);
 	for (nr = 0; !(op->flags & ORDERED) && nr < op->nr_cases; nr++)
 		if (is_here(v, op, nr) && op->cases[nr].verb == SEND)
 			offer_in_vain(v, from, actor, nr, sink);
+}
+
+/* --- while its message is lent --------------------------------------------------------------- */
+
+static bool receives_on(const struct op *op, int chan)
+{
+	int nr;
+
+	for (nr = 0; nr < op->nr_cases; nr++)
+		if (op->cases[nr].verb == RECV && op->cases[nr].chan == chan)
+			return true;
+	return op->verb == RECV && op->chan == chan;
+}
+
+/* Somebody by now who may have taken a message of that channel, and failed. */
+static bool may_be_failed(const struct view *v, const struct op *select, int chan)
+{
+	const struct op *op;
+
+	for (op = v->h->ops; op < v->h->ops + v->h->nr_ops; op++)
+		if ((op->result == EFAULT || op->result == RES_UNKNOWN) && op != select &&
+		    op->start < v->stamp && (op->end == NO_STAMP || op->end > select->start) &&
+		    receives_on(op, chan))
+			return true;
+	return false;
+}
+
+/* May its message be lent on another channel, and come back? */
+static bool may_lend_elsewhere(const struct view *v, const struct op *op)
+{
+	int nr;
+
+	for (nr = 0; nr < op->nr_cases; nr++)
+		if (!is_here(v, op, nr) && op->cases[nr].verb == SEND &&
+		    may_be_failed(v, op, op->cases[nr].chan))
+			return true;
+	return false;
+}
+
+/* In the line, -1: none. */
+static int find_lent(const struct view *v, const struct config *c, const struct op *op)
+{
+	int i;
+
+	for (i = 0; i < c->nr_line; i++)
+		if (c->place[i] == LENT && &v->h->ops[OF(c->line[i])] == op)
+			return i;
+	return -1;
+}
+
+static bool is_sure_to_receive(const struct view *v, const struct config *c, int sent)
+{
+	int a;
+
+	for (a = 0; a < v->h->nr_actors; a++)
+		if (c->stage[a] == COPYING && c->held[a] == sent)
+			return v->active[a]->result == RES_OK;
+	return false;
+}
+
+bool config_decides(const struct view *v, const struct config *c, const struct op *op)
+{
+	enum stage stage = c->stage[op->actor];
+	int i;
+
+	if (stage != LENDING)
+		return stage == COPYING || stage == ENDED || stage == LEAVING;
+	i = find_lent(v, c, op);
+	return i >= 0 && is_sure_to_receive(v, c, c->line[i]);
+}
+
+/* It is let go, or elsewhere the message has come back or not. */
+static void go_lending(const struct view *v, const struct config *from, int actor,
+		       const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	int i = find_lent(v, from, op);
+	struct step s;
+
+	step_begin(&s, v, from);
+	if (i < 0) {
+		if (may_end_elsewhere(v, op))
+			end_elsewhere(v, from, actor, sink);
+		select_go_on(&s, actor, sink);
+	} else if (may_give_up(v, actor, RES_OK)) {
+		s.c.place[i] = HANDED;
+		end_op(&s, actor, NR(from->line[i]), RES_OK);
+		step_end(&s, sink);
+	}
+}
+
+/* --- while it waits -------------------------------------------------------------------------- */
+
+static void lend_elsewhere(const struct view *v, const struct config *from, int actor,
+			   const struct sink *sink)
+{
+	struct step s;
+
+	step_begin(&s, v, from);
+	s.c.stage[actor] = LENDING;
+	step_end(&s, sink);
 }
 
 /* It waits, and something happens that is not of this channel. */
@@ -149,6 +272,12 @@ void select_go(const struct view *v, const struct config *from, int actor,
 			 (op->result == EINTR || op->result == ETIMEDOUT));
 	struct step s;
 
+	if (from->stage[actor] == LENDING) {
+		go_lending(v, from, actor, sink);
+		return;
+	}
+	if (may_lend_elsewhere(v, op))
+		lend_elsewhere(v, from, actor, sink);
 	if (!may_end_elsewhere(v, op) && !(gives_up && may_give_up(v, actor, op->result)))
 		return;
 	step_begin(&s, v, from);

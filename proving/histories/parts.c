@@ -29,7 +29,7 @@ bool has_slot(const struct step *s)
 /* A sender that waits and can be met. */
 static bool waits_in_line(const struct step *s, int i)
 {
-	return s->c.place[i] == WAITING && s->c.stage[sender_of(s, i)] != LEAVING;
+	return s->c.place[i] == WAITING && s->c.stage[sender_of(s, i)] == BLOCKED;
 }
 
 /* Those of @not_of, who looks, do not count. */
@@ -50,12 +50,12 @@ int first_receiver(const struct step *s)
 	int i;
 
 	for (i = 0; i < s->c.nr_queue; i++)
-		if (s->c.stage[OF(s->c.queue[i])] != LEAVING)
+		if (s->c.stage[OF(s->c.queue[i])] == BLOCKED)
 			return i;
 	return -1;
 }
 
-/* On a closed channel the only ones that are WAITING are about to leave. */
+/* On a closed channel the only ones that are WAITING are LEAVING or LENDING. */
 bool is_drained(const struct config *c)
 {
 	return c->closed && c->nr_line == count_places(c, WAITING, WAITING);
@@ -110,7 +110,7 @@ int sender_of(const struct step *s, int i)
 /* --- what steps are made of ---------------------------------------------------------- */
 
 /* All places in which @actor waits. */
-static void stop_waiting(struct step *s, int actor)
+void stop_waiting(struct step *s, int actor)
 {
 	struct config *c = &s->c;
 	int i;
@@ -146,16 +146,21 @@ void end_closed(struct step *s, int actor, int nr)
 		s->dead = true;
 }
 
+/* What is there already, of a select that tries again, keeps its place. */
 void add_to_line(struct step *s, int actor, int nr, enum place place)
 {
+	int sent = NTH(op_index(s->v, actor), nr), i = find_in_line(&s->c, sent);
 	struct config *c = &s->c;
 
-	if (c->nr_line == MAX_LINE) {
+	if (i < 0)
+		i = c->nr_line++;
+	if (i == MAX_LINE) {
+		c->nr_line--;
 		s->dead = true;
 		return;
 	}
-	c->line[c->nr_line] = NTH(op_index(s->v, actor), nr);
-	c->place[c->nr_line++] = place;
+	c->line[i] = sent;
+	c->place[i] = place;
 }
 
 void remove_from_line(struct config *c, int i)
@@ -208,10 +213,8 @@ void take(struct step *s, int actor, int nr, int i)
 	} else {
 		c->sent++;
 		c->place[i] = LENT;
-		if (s->v->h->ops[OF(sent)].verb == SELECT) {
-			c->place[i] = HANDED;
-			end_op(s, sender_of(s, i), NR(sent), RES_OK);
-		}
+		if (s->v->h->ops[OF(sent)].verb == SELECT)
+			c->stage[sender_of(s, i)] = LENDING;
 	}
 	begin_copy(s, actor, nr, sent);
 }

@@ -28,6 +28,7 @@ int sender_of(const struct step *s, int i);
 void look(const struct config *c, struct snapshot *is);
 
 /* Changes. Of plain sends and receives the only case is 0. */
+void stop_waiting(struct step *s, int actor);
 void end_op(struct step *s, int actor, int nr, int result);
 void end_closed(struct step *s, int actor, int nr);
 void add_to_line(struct step *s, int actor, int nr, enum place place);
@@ -57,6 +58,8 @@ void select_begin(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink);
 void select_go(const struct view *v, const struct config *from, int actor,
 	       const struct sink *sink);
+/* Its message is not lent any more: it tries again, and if it must it waits on. */
+void select_go_on(const struct step *from, int actor, const struct sink *sink);
 void select_leave(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink);
 

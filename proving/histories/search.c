@@ -36,7 +36,6 @@ struct search {
 	int nr_events;
 	bool overflow;
 	const struct pin *pin;		/* NULL: none */
-	long stamp;			/* steps are taken before this */
 };
 
 unsigned long long states_visited;
@@ -96,9 +95,7 @@ static void see(const struct config *c)
 
 static bool is_decided(const struct config *c, const struct op *op)
 {
-	enum stage stage = c->stage[op->actor];
-
-	return stage == COPYING || stage == ENDED || stage == LEAVING;
+	return config_decides(&search.view, c, op);
 }
 
 static bool is_too_early(const struct config *from, const struct config *to)
@@ -106,7 +103,7 @@ static bool is_too_early(const struct config *from, const struct config *to)
 	const struct pin *pin = search.pin;
 
 	return pin && search.view.active[pin->op->actor] == pin->op &&
-	       search.stamp <= pin->after && !is_decided(from, pin->op) &&
+	       search.view.stamp <= pin->after && !is_decided(from, pin->op) &&
 	       is_decided(to, pin->op);
 }
 
@@ -282,7 +279,7 @@ static void begin_search(const struct history *h, int chan, const struct pin *pi
 		fprintf(stderr, "no memory\n");
 		exit(2);
 	}
-	search.view = (struct view) { .h = h, .chan = chan };
+	search.view = (struct view) { .h = h, .chan = chan, .stamp = NO_STAMP };
 	search.overflow = false;
 	search.pin = pin;
 	collect_events(h, chan);
@@ -295,7 +292,7 @@ static bool is_due(const struct event *e)
 {
 	const struct pin *pin = search.pin;
 
-	return pin && search.stamp < pin->before && e->stamp >= pin->before;
+	return pin && search.view.stamp < pin->before && e->stamp >= pin->before;
 }
 
 static enum verdict look_at(const struct event *e)
@@ -303,7 +300,7 @@ static enum verdict look_at(const struct event *e)
 	bool due = is_due(e);
 
 	search.view.now = e->ns;
-	search.stamp = e->stamp;
+	search.view.stamp = e->stamp;
 	if (due) {
 		reach(search.pin->op, true);
 		swap_sets();
@@ -330,7 +327,6 @@ enum verdict channel_check(const struct history *h, int chan, const struct pin *
 	int i;
 
 	begin_search(h, chan, pin);
-	search.stamp = NO_STAMP;
 	for (i = 0; i < search.nr_events && verdict == ACCEPTED; i++)
 		verdict = look_at(&search.events[i]);
 	if (why && verdict == UNDECIDED)
