@@ -184,18 +184,13 @@ static bool closed_by_itself(const struct hsk_info_args *old, const struct hsk_i
 /*
  * What an operation that has failed may have left behind. Other processes may end
  * meanwhile, which is no operation: endpoints go, what nobody can receive is drained,
- * the channel closes, nobody waits any more. Nothing else may change, but that a select
- * is over once its message is taken: if that receiver fails, the message goes into the
- * buffer.
+ * the channel closes, nobody waits any more. Nothing else may change.
  */
 static const char *effect(const struct hsk_info_args *old, const struct hsk_info_args *now)
 {
 	bool gone = now->read_endpoints < old->read_endpoints ||
 		    now->write_endpoints < old->write_endpoints;
 
-	if (now->sent == old->sent + 1 && now->buffered == old->buffered + 1 &&
-	    now->waiting_senders < old->waiting_senders)
-		return NULL;
 	if (now->sent != old->sent)
 		return "sent";
 	if (now->received != old->received)
