@@ -179,11 +179,6 @@ static int pop_sender(struct chan *chan)
 	return place;
 }
 
-static bool waits_at_several(int place)
-{
-	return model.worker[place_worker(place)].pending.step.op == OP_SELECT;
-}
-
 /* Giving and taking. */
 
 static int fits(const struct message *msg, struct pending *pending)
@@ -224,12 +219,7 @@ int chan_take(struct chan *chan, int place)
 	}
 	err = recv_copy_error(place_worker(place), msg);
 	if (err) {
-		/* A select has sent it all the same; any other sender waits on. */
-		if (!buffered && waits_at_several(chan->senders[0])) {
-			chan->sent++;
-			end_send(pop_sender(chan), 0);
-			buffer_insert(chan, 0, msg);
-		}
+		/* Whose it was waits on; of a select no other case is ready, or it had happened. */
 		recv_error(place, err);
 		return 0;
 	}
