@@ -294,6 +294,26 @@ TEST_F(lent, a_close_of_its_other_channel_does_not_change_that_it_sends)
 	EXPECT_TRUE(has_sent(self));
 }
 
+TEST(a_close_of_another_channel_that_it_sends_to_is_epipe_when_it_comes_back)
+{
+	int a = t_open(), c = t_open(), taker = s_new(a), sel = s_new(a);
+	struct s_set set, taken;
+
+	s_init(&set);
+	s_add_send(&set, a, 1);
+	s_add_send(&set, c, 2);
+	ASSERT_EQ(0, s_arm(sel, &set));
+	ASSERT_EQ(0, s_arm_recv(taker, &taken, a));
+	EXPECT_EQ(0, t_close(c, 0));
+	EXPECT_FALSE(s_happened(sel));
+	close(taker);
+	EXPECT_TRUE(s_happened(sel));
+	EXPECT_EQ(1, s_finish(sel, &set));
+	EXPECT_EQ(-EPIPE, set.result);
+	EXPECT_TRUE(t_counters(a, 0, 0, 0, 0));
+	EXPECT_TRUE(t_counters(c, 0, 0, 0, 0));
+}
+
 /* --- its own end --- */
 
 TEST(disarm_while_it_is_lent_finds_that_it_has_sent)
@@ -390,6 +410,34 @@ TEST(closing_a_selector_that_is_lent_leaves_the_message_to_its_receiver)
 	EXPECT_TRUE(t_counters(a, 1, 0, 1, 0));
 	EXPECT_EQ(1, t_try_get(a, &v));
 	EXPECT_EQ(1, v);
+}
+
+/* --- a channel in several cases --- */
+
+TEST(each_of_its_places_in_one_queue_comes_back)
+{
+	int a = t_open(), b = t_open(), taker = s_new(a), sel = s_new(a);
+	struct s_set set, taken;
+	int i, index;
+
+	s_init(&set);
+	s_add_send(&set, a, 1);
+	for (i = 0; i < 3; i++)
+		s_add_recv(&set, b);
+	ASSERT_EQ(0, s_arm(sel, &set));
+	ASSERT_EQ(0, s_arm_recv(taker, &taken, a));
+	EXPECT_TRUE(s_waiting(b, 0, 0));
+	/* A look at who is first takes them all out of the queue. */
+	EXPECT_EQ(0, p_poll_now(b));
+	close(taker);
+	EXPECT_TRUE(s_waiting(a, 1, 0));
+	EXPECT_TRUE(s_waiting(b, 0, 3));
+	EXPECT_EQ(0, t_try_put(b, 5));
+	index = s_finish(sel, &set);
+	ASSERT_LT(0, index);
+	EXPECT_TRUE(s_got(&set, index, 5));
+	EXPECT_TRUE(s_waiting(a, 0, 0));
+	EXPECT_TRUE(s_waiting(b, 0, 0));
 }
 
 /* --- both ends of one channel --- */

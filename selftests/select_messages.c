@@ -225,6 +225,19 @@ TEST_F(carrying, a_message_that_came_back_goes_to_a_waiting_select)
 	EXPECT_TRUE(t_counters(self->zero, 1, 1, 0, 0));
 }
 
+TEST_F(carrying, who_has_too_little_room_is_told_though_another_case_happens)
+{
+	struct t_job *small = t_job_recv(self->mode, self->zero, NULL, 4, 0);
+	__u64 v = 0;
+
+	ASSERT_EQ(0, t_wait_receivers(self->zero, 1));
+	ASSERT_EQ(0, t_try_put(self->one, 7));
+	EXPECT_EQ(1, t_select(T_CASES(t_case_put(self->zero, 1), t_case_get(self->one)),
+			      HSK_SELECT_F_ORDERED));
+	EXPECT_EQ(-EMSGSIZE, t_job_end(small));
+	EXPECT_EQ(-EAGAIN, t_try_get(self->zero, &v));
+}
+
 TEST_F(carrying, a_waiting_select_with_too_little_room_is_told_and_the_next_gets_it)
 {
 	struct t_case small = t_case_get(self->zero);
