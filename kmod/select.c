@@ -375,6 +375,18 @@ struct hsk_case *hsk_select_leave(struct hsk_select *select)
 }
 
 /**
+ * hsk_select_settled() - is it over, and would leaving it not have to wait?
+ * @select: as of hsk_select_leave()
+ *
+ * Return: true when that is so. It stays so.
+ */
+bool hsk_select_settled(const struct hsk_select *select)
+{
+	/* In this order: once it is over no new pin is made. */
+	return hsk_wait_done(&select->wait) && !atomic_read(&select->pins);
+}
+
+/**
  * hsk_select() - select, as a task does it
  * @select: the select, initialized, its wait too; a wait of the current task
  * @op: how long it may take

@@ -126,6 +126,7 @@ void hsk_select_init(struct hsk_select *select, struct hsk_case *cases, u32 nr, 
 
 struct hsk_case *hsk_select_begin(struct hsk_select *select, bool nonblock);
 struct hsk_case *hsk_select_leave(struct hsk_select *select);
+bool hsk_select_settled(const struct hsk_select *select);
 int hsk_select(struct hsk_select *select, struct hsk_op *op, struct hsk_case **chosen);
 
 struct hsk_select *hsk_select_pin_locked(struct hsk_wait *wait);

@@ -60,17 +60,26 @@ static struct hsk_case *hsk_selector_look(struct hsk_selector *selector)
 	return armed->chosen;
 }
 
+/* What has happened takes its other places out of their queues. */
+static void hsk_selector_tidy(struct hsk_selector *selector)
+{
+	struct hsk_armed *armed = selector->armed;
+
+	if (armed && !armed->chosen && hsk_select_settled(&armed->select))
+		hsk_selector_look(selector);
+}
+
 /*
  * Under a channel's lock, as when very many are woken at once, the places have to wait.
- * So they do if the mutex is not free.
+ * So they do if the mutex is not free, or who gives back a message is not through: a
+ * peer that comes by does not wait for the one or the other.
  */
 static void hsk_selector_wake_owner(void *owner, bool locked)
 {
 	struct hsk_selector *selector = owner;
 
 	if (!locked && mutex_trylock(&selector->lock)) {
-		if (selector->armed)
-			hsk_selector_look(selector);
+		hsk_selector_tidy(selector);
 		mutex_unlock(&selector->lock);
 	}
 	hsk_selector_tell_pollers(selector);

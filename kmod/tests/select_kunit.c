@@ -622,7 +622,10 @@ static void who_leaves_waits_for_who_gives_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&leaver->left), 0);
 	KUNIT_EXPECT_NULL(test, lent.msg->waiter);
 	/* It has let go of the message, which is the channel's now. */
+	KUNIT_EXPECT_TRUE(test, hsk_wait_done(&pinned->wait));
+	KUNIT_EXPECT_FALSE(test, hsk_select_settled(pinned));
 	KUNIT_EXPECT_FALSE(test, hsk_select_take_back(pinned, lent.a, lent.msg));
+	KUNIT_EXPECT_TRUE(test, hsk_select_settled(&lent.select->select));
 	kthread_stop(task);
 	KUNIT_EXPECT_EQ(test, atomic_read(&leaver->left), 1);
 	KUNIT_EXPECT_PTR_EQ(test, leaver->chosen, lent.send);
