@@ -181,17 +181,33 @@ static bool closed_by_itself(const struct hsk_info_args *old, const struct hsk_i
 	       (now->reason == -ETIMEDOUT || now->reason == -EOWNERDEAD || now->reason == -EPIPE);
 }
 
+/* The last step of the end of who held the last endpoint that receives. */
+static bool drained(const struct hsk_info_args *old, const struct hsk_info_args *now)
+{
+	return !now->read_endpoints && now->drained > old->drained &&
+	       now->drained - old->drained == old->buffered - now->buffered;
+}
+
+/* A sender that is killed while a receiver has its message has sent it. */
+static bool sender_killed(const struct hsk_info_args *old, const struct hsk_info_args *now)
+{
+	return now->sent == old->sent + 1 && now->buffered == old->buffered + 1 &&
+	       now->waiting_senders < old->waiting_senders;
+}
+
 /*
  * What an operation that has failed may have left behind. Other processes may end
- * meanwhile, which is no operation: endpoints go, what nobody can receive is drained,
- * the channel closes, nobody waits any more. Nothing else may change.
+ * meanwhile, which is no operation: endpoints go, the channel closes, what nobody can
+ * receive is drained, one after the other; nobody waits any more. Nothing else may
+ * change.
  */
 static const char *effect(const struct hsk_info_args *old, const struct hsk_info_args *now)
 {
 	bool gone = now->read_endpoints < old->read_endpoints ||
-		    now->write_endpoints < old->write_endpoints;
+		    now->write_endpoints < old->write_endpoints || closed_by_itself(old, now) ||
+		    drained(old, now) || sender_killed(old, now);
 
-	if (now->sent != old->sent)
+	if (now->sent != old->sent && !sender_killed(old, now))
 		return "sent";
 	if (now->received != old->received)
 		return "received";
@@ -203,7 +219,7 @@ static const char *effect(const struct hsk_info_args *old, const struct hsk_info
 		return "waiting";
 	if (gone)
 		return NULL;
-	if ((now->state != old->state || now->reason != old->reason) && !closed_by_itself(old, now))
+	if (now->state != old->state || now->reason != old->reason)
 		return "state";
 	if (now->buffered != old->buffered || now->drained != old->drained)
 		return "buffered";
