@@ -115,7 +115,7 @@ static struct hsk_waiter *hsk_queue_claim_locked(struct hsk_queue *queue)
 {
 	struct hsk_waiter *waiter;
 
-	/* A claim that is lost to another place of the wait: no unclaim without this lock. */
+	/* A claim lost to another place of the wait stays lost while this is locked. */
 	do {
 		waiter = hsk_queue_first_locked(queue);
 		if (!waiter)

@@ -39,9 +39,8 @@
  * - or restores (bad memory, no free descriptor, killed): it is as if it had
  *   never been taken. From the buffer: back there, in its slot. From a sender
  *   that still waits: that sender is back in the queue. From a sender that has
- *   returned: into the buffer, beyond the capacity if need
- *   be; there are never more of those than receivers that have failed. All of it in
- *   front, where the ticket says.
+ *   returned: into the buffer, beyond the capacity if need be; there are never more of
+ *   those than receivers that have failed. All of it in front, where the ticket says.
  *
  * A slot stays taken while its message is in transit, so that a receive that
  * fails has let nobody in. A message handed straight to a receiver has no slot.

@@ -528,7 +528,7 @@ bool hsk_select_take_back(struct hsk_select *select, struct hsk_chan *chan, stru
 	}
 	hsk_select_unlock(select);
 
-	/* Before anybody is woken who may have to wait for it: the pin goes. */
+	/* The pin goes before an owner is woken, who may have to wait for it. */
 	if (chosen) {
 		chan = chosen->chan;
 		hsk_chan_get(chan);

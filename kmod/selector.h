@@ -24,9 +24,9 @@
  * cases hold their endpoints' files while they are armed.
  *
  * Locks. A mutex orders arm, poll, finish, disarm and release. It is held for as long
- * as the work takes and for no peer's sake, but that a peer which gives back a message gets
- * through first (select.h). Channels' locks are taken under it. Another
- * selector's is only tried for, where arming this one has ended the wait of that one.
+ * as the work takes and for no peer's sake, but that one which gives back a message
+ * gets through first (select.h). Channels' locks are taken under it. Another selector's
+ * is only tried for, where arming this one has ended the wait of that one.
  */
 #ifndef HSK_SELECTOR_H
 #define HSK_SELECTOR_H

@@ -134,7 +134,8 @@ void hsk_wait_finish(struct hsk_waiter *place, int result, struct hsk_wakes *wak
 
 /**
  * hsk_wait_done() - has the wait been ended?
- * @wait: the caller's own wait
+ * @wait: the caller's own wait, or one with several places that stands in a queue
+ *	which the caller has locked
  *
  * Return: true when the result may be read without a lock.
  */

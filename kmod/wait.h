@@ -20,18 +20,18 @@
  * place out of the queue under the same lock.
  *
  * CLAIMED lasts beyond the lock in one case: a receiver has taken a waiting sender's
- * message and is copying it to its own memory. It then finishes the
- * sender, or unclaims it and puts it back where it stood (see match.h). The
- * sender is not held up by that: a signal, its deadline, its context or a close lets
- * it go, with success, and the message is then the receiver's alone.
+ * message and is copying it to its own memory. It then finishes the sender, or
+ * unclaims it and puts it back where it stood (see match.h). The sender is not held up
+ * by that: a signal, its deadline, its context or a close lets it go, with success, and
+ * the message is then the receiver's alone.
  *
  * Several places. What is claimed at one place is gone from all others: who meets it
  * there takes it out of the queue, so that nobody passes over it twice. Somebody who
  * found it claimed may have queued for want of a partner, so that it can't just be
  * unclaimed: who does that holds the locks of all its channels, has seen that
  * none of its partners is there, and puts all places back where they stood (see
- * hsk_select_take_back()). The owner takes out what is left, under each channel's
- * lock, before the memory goes.
+ * hsk_select_take_back()). The owner takes out what is left before the memory goes, and
+ * waits for who is just doing that (hsk_select_leave()).
  *
  * Life time. Once a wait with one place is DONE its memory may be gone: finish()
  * reads the owner and takes a reference to it first, stores DONE last, and nobody

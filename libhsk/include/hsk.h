@@ -550,7 +550,8 @@ struct hsk_case hsk_case_recv_fds(int ep, void *buf, size_t room, int *fds,
  * closed and drained happens with result 0, and a send on a closed one with -EPIPE.
  * Of several, one is chosen at random, each with the same chance. Blocks until one
  * can happen. A channel may stand in several cases; a select never meets itself.
- * O_NONBLOCK of the endpoints plays no part.
+ * A message that a receiver has taken counts as sent once it has been received; if that
+ * receiver fails, any case may still happen. O_NONBLOCK of the endpoints plays no part.
  *
  * Ended also by a signal and @ctx; success beats them. If every case has -1 and there
  * is no @ctx, nothing is left to ask: it sleeps in ppoll(2), is a cancellation point,
@@ -714,7 +715,8 @@ int hsk_selector_finish(int selector, struct hsk_case *cases, size_t nr);
  * hsk_selector_disarm() - withdraw what is armed
  * @selector: a selector
  *
- * After success no case has happened, and none will. Never blocks.
+ * After success no case has happened, and none will. If a receiver has a message of it
+ * just then, that case has happened. Never blocks.
  *
  * Return: 0; or
  * -EALREADY one has happened: finish it; -ENOENT nothing is armed.

@@ -459,7 +459,7 @@ struct hsk_finish_args {
  * @__reserved0: must be 0
  *
  * No case has happened then or will happen, and messages to send are dropped. If a
- * receiver has one of them just then, it has been sent: EALREADY. Never blocks.
+ * receiver has one of them just then, that case has happened: EALREADY. Never blocks.
  *
  * Return: 0, or -1 with errno: EINVAL; ENOENT it is not armed; EALREADY a case has
  * happened: finish it.
