@@ -282,19 +282,27 @@ static void start_file(int w)
 
 /* Steps. */
 
+static int seek_error(const struct file *file, unsigned int how)
+{
+	if (!file)
+		return EBADF;
+	if (how != SEEK_MMAP)
+		return ESPIPE;
+	/* What can't be read can't be mapped, whatever it is. */
+	return file->rights & RIGHT_READ ? ENODEV : EACCES;
+}
+
 static void start_simple(int w)
 {
 	struct pending *pending = &model.worker[w].pending;
 	struct file *file = pending->file;
-	bool mapping;
 
 	switch (pending->step.op) {
 	case OP_IOCTL:
 		result_error(pending, file ? ENOTTY : EBADF);
 		break;
 	case OP_SEEK:
-		mapping = pending->step.arg[A_HOW] == SEEK_MMAP;
-		result_error(pending, !file ? EBADF : mapping ? ENODEV : ESPIPE);
+		result_error(pending, seek_error(file, pending->step.arg[A_HOW]));
 		break;
 	case OP_NONBLOCK:
 		if (file)
