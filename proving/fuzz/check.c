@@ -73,6 +73,13 @@ static bool args_visible(const struct step *step)
 	return is_ioctl(step) && (step->arg[A_ARGP] == PTR_OK || step->arg[A_ARGP] == PTR_READONLY);
 }
 
+static int32_t *ctx_reason_in(const struct step *step, uint8_t *args)
+{
+	if (step->op == OP_SELECT)
+		return &((struct hsk_select_args *)args)->ctx_reason;
+	return &((struct hsk_recv_args *)args)->ctx_reason;
+}
+
 /* The struct as it must be after the call. */
 static void expected_args(int w, uint8_t *args)
 {
@@ -82,6 +89,8 @@ static void expected_args(int w, uint8_t *args)
 	memcpy(args, build_saved_args(w), ARGS_SIZE);
 	if (pending->step.op == OP_SELECT && pending->outcome != OUT_ERROR)
 		((struct hsk_select_args *)args)->result = pending->result;
+	if (pending->ctx_ended)
+		*ctx_reason_in(&pending->step, args) = pending->ctx->reason;
 	if (pending->step.op != OP_RECV)
 		return;
 	if (pending->outcome == OUT_ERROR && pending->err == EMSGSIZE) {
@@ -376,9 +385,7 @@ void check_outcome(int w)
 	const struct step *step = &pending->step;
 	long ret = call_result(w);
 
-	/* What closed at the same time may have been seen in another order. */
-	if (step->op == OP_SELECT && ret >= 0 && ret < MAX_CASES && pending->also & 1U << ret)
-		model_select_instead(w, ret);
+	model_instead(w, ret);
 	switch (pending->outcome) {
 	case OUT_ERROR:
 		expect_ret(w, ret, -pending->err);

@@ -60,7 +60,7 @@ static uint32_t chan_class(const struct chan *chan)
 {
 	return chan->closed | clipped(chan->nr_buffer) << 1 | clipped(chan->nr_senders) << 3 |
 	       clipped(chan->nr_receivers) << 5 | clipped(chan->cap) << 7 |
-	       !!chan->readers << 9 | !!chan->writers << 10;
+	       !!chan->readers << 9 | !!chan->writers << 10 | !!chan->parent << 11;
 }
 
 /* How an operation ended, and the sort of state it has left. */
@@ -74,6 +74,7 @@ void cover_outcome(const struct pending *pending)
 	else if (pending->file && pending->file->kind == FILE_ENDPOINT)
 		state = chan_class(pending->file->chan) << 2 | pending->file->rights;
 	set_bit(last_cover.states, mix(pending->step.op << 8 | pending->outcome << 16 |
+				       !!pending->ctx << 24 | pending->ctx_ended << 25 |
 				       (pending->outcome == OUT_ERROR ? pending->err : 0), state));
 }
 

@@ -15,6 +15,8 @@
 
 #include "model.h"
 
+struct call;
+
 struct failure {
 	bool failed;
 	int step;		/* where it showed */
@@ -31,9 +33,8 @@ void exec_program(struct program *program, struct random *repair);
 
 /* build.c: what a step is in system calls. */
 void build_calls(int w, const struct step *step);
-const uint8_t *build_saved_args(int w);
 long build_fd_flags(int w, int fd);
-void build_bytes(uint8_t *to, uint32_t id, uint32_t len);
+struct call *add_call(int w, long nr, unsigned long a, unsigned long b, unsigned long c);
 int pack_watch(const struct file *file, int fd, uint64_t *data);
 
 #define SENTINEL 0x5a
@@ -45,8 +46,15 @@ int pack_watch(const struct file *file, int fd, uint64_t *data);
 void build_select(int w, const struct step *step);
 void check_select(int w);
 
-/* build.c, for select.c. */
+/* build_ioctl.c: the ioctls and their arguments in memory. */
+void build_transfer(int w, const struct step *step);
+void build_small(int w, const struct step *step);
+void build_unknown(int w, const struct step *step);
+const uint8_t *build_saved_args(int w);
+void build_bytes(uint8_t *to, uint32_t id, uint32_t len);
 unsigned long pointer(int w, unsigned int kind, size_t part, size_t size, size_t half);
+unsigned long data_pointer(int w, const struct step *step);
+uint32_t build_ctx(int w, const struct step *step, int32_t *ctx, int32_t *ctx_reason);
 void build_ioctl(int w, const struct step *step, unsigned int cmd, void *args, size_t size);
 void spoil(struct hsk_msghdr *msg, unsigned int junk);
 uint32_t flags_value(const struct step *step);

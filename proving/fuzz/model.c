@@ -77,7 +77,7 @@ void add_fd(int w, int fd, struct file *file, bool cloexec)
 	if (s < NR_SLOTS)
 		worker->slot[s] = (struct slot){ file, fd, true };
 	else
-		file_put(file);
+		file_put_later(file);
 }
 
 static void result_fd(int w, struct file *file, bool cloexec)
@@ -158,22 +158,35 @@ static void start_open(int w)
 		open_channel(w, pending->step.arg[A_NB]);
 }
 
+/* A struct as first published has no deadline. */
+static unsigned int new_deadline(const struct step *step)
+{
+	return step->arg[A_SIZE] == SIZE_FIRST ? DEADLINE_NONE : step->arg[A_DEADLINE];
+}
+
 static void start_new(int w)
 {
 	struct pending *pending = &model.worker[w].pending;
 	const struct step *step = &pending->step;
 	int err = ioctl_error(pending->file, step);
 	uint32_t cap = cap_value(step->arg[A_CAP]);
+	unsigned int deadline = new_deadline(step);
+	struct chan *parent;
 
 	if (!err && (step->arg[A_JUNK] == JUNK_FLAGS || step->arg[A_JUNK] == JUNK_RES0 ||
-		     cap > model.limit[LIMIT_CAPACITY]))
+		     cap > model.limit[LIMIT_CAPACITY] || deadline == DEADLINE_BAD))
 		err = EINVAL;
+	err = err ?: context_find(w, step->arg[A_PARENT], &parent);
 	if (!err && model_lowest_fd(w, 0) < 0)
 		err = EMFILE;
-	if (err)
+	if (err) {
 		result_error(pending, err);
-	else
-		result_fd(w, file_new_endpoint(w, chan_new(cap), RIGHT_READ | RIGHT_WRITE), true);
+		return;
+	}
+	/* A near one has passed when the fuzzer looks: nothing else happens before. */
+	result_fd(w, file_new_endpoint(w, chan_derive(cap, parent, deadline == DEADLINE_PAST ||
+						      deadline == DEADLINE_NEAR),
+				       RIGHT_READ | RIGHT_WRITE), true);
 }
 
 static void start_dup(int w)
@@ -357,14 +370,14 @@ void model_start(int w, const struct step *step)
 
 /* Processes. */
 
-static bool waits_on_channel(const struct pending *pending)
+bool waits_on_channel(const struct pending *pending)
 {
 	return pending->state == BLOCKED && pending->step.op != OP_POLL &&
 	       pending->step.op != OP_EPWAIT;
 }
 
 /* Out of the queue; the message stays with the sender. */
-static void withdraw(int w)
+void withdraw(int w)
 {
 	struct pending *pending = &model.worker[w].pending;
 
@@ -375,7 +388,7 @@ static void withdraw(int w)
 		return;
 	}
 	chan_withdraw(pending->file->chan, w);
-	message_free(pending->msg);
+	message_discard(pending->msg);
 	pending->msg = NULL;
 }
 
@@ -387,6 +400,7 @@ void model_signal(int w, int signal)
 		return;
 	if (waits_on_channel(pending)) {
 		withdraw(w);
+		pending->state = IDLE;
 		if (signal == SIGNAL_INTR)
 			result_error(pending, EINTR);
 		else
@@ -432,6 +446,6 @@ void model_begin(int first_fd)
 {
 	memset(model.chan, 0, sizeof(model.chan));
 	memset(model.worker, 0, sizeof(model.worker));
-	messages_forget();
+	discarded_forget();
 	model.first_fd = first_fd;
 }

@@ -10,8 +10,10 @@
  *
  * It need not know of anything that is under way, since the fuzzer begins the
  * next step only when all has happened that the model says must have happened.
- * There is one exception. A task that polls may or may not see a state that
- * lasted only within a step: what it may report is collected, see struct pending.
+ * There are two exceptions. A task that polls may or may not see a state that
+ * lasted only within a step: what it may report is collected, see struct pending. And
+ * where a step closes several channels, who waits for more than one of them, or has
+ * one for a context, may see any of them first: see model_instead().
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
@@ -76,6 +78,7 @@ struct chan {
 	uint32_t cap;
 	bool closed;
 	int reason;
+	struct chan *parent;	/* what it is derived from, while it is open */
 	unsigned int readers, writers;
 	uint64_t sent, received, drained;
 	struct message *buffer[MAX_BUFFERED];
@@ -111,6 +114,12 @@ struct pending {
 	bool exact;		/* poll: ends at once and reports all of allowed */
 	uint32_t allowed;	/* poll: what it may report */
 	bool interrupted;	/* a signal may have ended it instead */
+	struct chan *ctx;	/* its context, NULL: none */
+	bool ctx_ended;		/* which has ended it, and the reason is written back */
+
+	/* An end by a close, and what else might have been seen of the same step. */
+	bool by_close;		/* it waited, and the close of a channel or the context ended it */
+	unsigned int also;	/* cases whose channels closed in the same step; ALSO_CTX */
 
 	enum outcome outcome;
 	int err;
@@ -125,9 +134,10 @@ struct pending {
 	int choice;		/* of several that are ready the one that was taken, or -1 */
 	int chosen;		/* the case that has happened, or -1 */
 	int result;		/* what became of it, a negative errno */
-	bool by_close;		/* it waited, and a close ended it */
-	unsigned int also;	/* the cases whose channels closed in the same step */
 };
+
+/* In pending.also: the context closed. */
+#define ALSO_CTX	(1U << MAX_CASES)
 
 struct slot {
 	struct file *file;
@@ -174,11 +184,12 @@ uint32_t watch_ready(const struct watch *watch);
 bool watch_must(const struct watch *watch);
 void model_watch_reported(struct watch *watch);
 void message_free(struct message *msg);
+void model_instead(int w, long ret);
+bool context_wanted(const struct step *step);
 
 uint32_t select_count(const struct step *step);
 bool select_ordered(int w, const struct step *step);
 unsigned int select_ready(int w, const struct step *step);
-void model_select_instead(int w, int c);
 
 uint32_t carried_count(const struct step *step);
 size_t straddle_len(const struct step *step);

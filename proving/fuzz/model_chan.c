@@ -75,11 +75,13 @@ void message_free(struct message *msg)
 }
 
 /*
- * What a select has not sent goes when it is over, which is after all that its own
- * end has made possible: at the end of the step.
+ * What has not been sent, and what was received without a slot for it, goes when the
+ * operation is over, which is after all that its own end has made possible: at the end
+ * of the step.
  */
-static struct message *discarded[NR_WORKERS * MAX_CASES * 4];
-static unsigned int nr_discarded;
+static struct message *discarded[NR_WORKERS * MAX_CASES * 8];
+static struct file *surplus[NR_WORKERS * MAX_CARRIED * 8];
+static unsigned int nr_discarded, nr_surplus;
 
 void message_discard(struct message *msg)
 {
@@ -87,15 +89,27 @@ void message_discard(struct message *msg)
 		discarded[nr_discarded++] = msg;
 }
 
-void messages_free(void)
+void file_put_later(struct file *file)
 {
-	while (nr_discarded)
-		message_free(discarded[--nr_discarded]);
+	if (nr_surplus < sizeof(surplus) / sizeof(surplus[0]))
+		surplus[nr_surplus++] = file;
 }
 
-void messages_forget(void)
+/* What goes may end more operations. */
+void discarded_free(void)
+{
+	while (nr_discarded || nr_surplus) {
+		if (nr_surplus)
+			file_put(surplus[--nr_surplus]);
+		else
+			message_free(discarded[--nr_discarded]);
+	}
+}
+
+void discarded_forget(void)
 {
 	nr_discarded = 0;
+	nr_surplus = 0;
 }
 
 static void buffer_insert(struct chan *chan, unsigned int at, struct message *msg)
@@ -156,8 +170,9 @@ static void end_send(int place, int err)
 		return;
 	}
 	if (err)
-		message_free(pending->msg);
+		message_discard(pending->msg);
 	pending->msg = NULL;
+	pending->by_close = err == EPIPE;
 	send_result(pending, err);
 }
 
@@ -293,17 +308,6 @@ int chan_offer(struct chan *chan, struct message *msg)
 		return EAGAIN;
 	buffer_insert(chan, chan->nr_buffer, msg);
 	chan->sent++;
-	return 0;
-}
-
-int chan_close(struct chan *chan, int reason)
-{
-	if (chan->closed)
-		return EPIPE;
-	chan->closed = true;
-	chan->reason = reason;
-	select_note_close(chan);
-	chan_settle(chan);
 	return 0;
 }
 

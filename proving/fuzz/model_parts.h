@@ -16,14 +16,14 @@ struct room {
 struct chan *chan_new(uint32_t cap);
 int chan_take(struct chan *chan, int place);
 int chan_offer(struct chan *chan, struct message *msg);
-int chan_close(struct chan *chan, int reason);
 void chan_settle(struct chan *chan);
 void chan_wait_send(struct chan *chan, int place);
 void chan_wait_recv(struct chan *chan, int place);
 void chan_withdraw(struct chan *chan, int w);
 void message_discard(struct message *msg);
-void messages_free(void);
-void messages_forget(void);
+void file_put_later(struct file *file);
+void discarded_free(void);
+void discarded_forget(void);
 bool chan_reaches(const struct chan *chan, const struct chan *holder);
 uint32_t in_flight(uid_t uid);
 struct file *file_new(int w, enum file_kind kind);
@@ -60,7 +60,8 @@ static inline struct message *place_message(int place)
 /* model_transfer.c */
 int ioctl_error(const struct file *file, const struct step *step);
 int op_error(const struct step *step);
-int wait_error(const struct step *step, const struct file *file);
+bool never_waits(const struct pending *pending);
+int wait_error(const struct pending *pending);
 int message_error(int w, const struct step *step, struct file **files);
 int flight_error(uid_t uid, const struct chan *holder, struct file **files, uint32_t nr);
 struct message *message_new(int w, const struct step *step, const struct file *file,
@@ -79,7 +80,15 @@ void start_select(int w);
 void select_leave(int w);
 void select_end(int place, int err);
 void select_end_send(int place, int err);
-void select_note_close(const struct chan *chan);
+void select_instead(int w, int c);
+
+/* model_context.c */
+int chan_close(struct chan *chan, int reason);
+struct chan *chan_derive(uint32_t cap, struct chan *parent, bool expired);
+int context_error(const struct step *step);
+unsigned int context_slot(const struct step *step);
+int context_find(int w, unsigned int slot, struct chan **chan);
+void result_wait(struct pending *pending, int err);
 
 /* model_poll.c */
 void start_poll(int w);
@@ -92,5 +101,7 @@ void result_error(struct pending *pending, int err);
 void result_value(struct pending *pending, long value);
 bool fd_in_use(const struct worker_model *worker, int fd);
 void add_fd(int w, int fd, struct file *file, bool cloexec);
+bool waits_on_channel(const struct pending *pending);
+void withdraw(int w);
 
 #endif /* FUZZ_MODEL_PARTS_H */

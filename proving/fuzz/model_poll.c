@@ -160,7 +160,7 @@ void model_end_step(void)
 	struct file *file;
 	int w, s;
 
-	messages_free();
+	discarded_free();
 	for (w = 0; w < NR_WORKERS; w++) {
 		for (s = 0; s < NR_SLOTS; s++) {
 			file = model.worker[w].slot[s].file;

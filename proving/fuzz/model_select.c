@@ -141,31 +141,8 @@ void select_end_send(int place, int err)
 	select_end(place, err);
 }
 
-/*
- * A step may close several channels, by the end of a process or of a message that
- * carried their endpoints. Which of them comes first nobody has promised.
- */
-void select_note_close(const struct chan *chan)
-{
-	struct pending *pending;
-	int w, c;
-
-	for (w = 0; w < NR_WORKERS; w++) {
-		pending = &model.worker[w].pending;
-		if (pending->state != DONE || pending->step.op != OP_SELECT || !pending->by_close)
-			continue;
-		for (c = 0; c < MAX_CASES; c++)
-			if (pending->cases[c].chan == chan)
-				pending->also |= 1U << c;
-	}
-}
-
-/**
- * model_select_instead() - another case has happened, see pending.also
- * @w: a worker whose select has ended by a close
- * @c: the case
- */
-void model_select_instead(int w, int c)
+/* Another case has happened, see model_instead(). */
+void select_instead(int w, int c)
 {
 	struct pending *pending = &model.worker[w].pending;
 
@@ -244,9 +221,10 @@ static int start_error(int w)
 	int err = ioctl_error(pending->file, step) ?: op_error(step);
 	unsigned int c;
 
-	/* A context without the flag that says so. */
-	if (!err && (select_count(step) > 64 || step->arg[A_JUNK] == JUNK_GID))
+	if (!err && select_count(step) > 64)
 		err = EINVAL;
+	if (!err)
+		err = context_find(w, context_slot(step), &pending->ctx);
 	for (c = 0; !err && c < select_count(step); c++)
 		err = case_error(w, c);
 	return err ?: launch_error(w);
@@ -307,11 +285,11 @@ void start_select(int w)
 	for (c = 0; c < MAX_CASES; c++)
 		if (try_case(w, c))
 			return;
-	err = wait_error(&pending->step, pending->file);
-	if (err != EAGAIN)
+	if (!never_waits(pending))
 		queue(w);
+	err = wait_error(pending);
 	if (!err)
 		return;
 	select_leave(w);
-	result_error(pending, err);
+	result_wait(pending, err);
 }

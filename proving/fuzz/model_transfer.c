@@ -57,12 +57,14 @@ void recv_closed(int place, int reason)
 		result_value(pending, 0);
 		return;
 	}
+	pending->by_close = pending->state == BLOCKED;
 	if (pending->step.arg[A_ARGP] == PTR_READONLY) {
 		result_error(pending, EFAULT);
 		return;
 	}
 	pending->state = DONE;
 	pending->outcome = OUT_CLOSED;
+	pending->value = 0;
 	pending->reason = reason;
 }
 
@@ -154,7 +156,7 @@ int op_error(const struct step *step)
 {
 	if (step->arg[A_FLAGS] == FLAGS_BAD || step->arg[A_FLAGS] == FLAGS_BOTH)
 		return EINVAL;
-	return step->arg[A_DEADLINE] == DEADLINE_BAD ? EINVAL : 0;
+	return step->arg[A_DEADLINE] == DEADLINE_BAD ? EINVAL : context_error(step);
 }
 
 /* What readv and writev refuse before they ask what the file is for. */
@@ -239,6 +241,7 @@ int flight_error(uid_t uid, const struct chan *holder, struct file **files, uint
 static int send_error(int w, const struct step *step, const struct file *file,
 		      struct file **files)
 {
+	struct pending *pending = &model.worker[w].pending;
 	int err;
 
 	if (step->op == OP_WRITE) {
@@ -248,11 +251,12 @@ static int send_error(int w, const struct step *step, const struct file *file,
 	err = ioctl_error(file, step) ?: op_error(step);
 	if (err)
 		return err;
-	if (step->arg[A_JUNK])
+	if (step->arg[A_JUNK] && step->arg[A_JUNK] < JUNK_CTX)
 		return EINVAL;
 	if (!(file->rights & RIGHT_WRITE))
 		return EBADF;
-	return message_error(w, step, files) ?:
+	return context_find(w, context_slot(step), &pending->ctx) ?:
+	       message_error(w, step, files) ?:
 	       flight_error(model.worker[w].uid, file->chan, files, carried_count(step));
 }
 
@@ -276,10 +280,13 @@ struct message *message_new(int w, const struct step *step, const struct file *f
 	return msg;
 }
 
-static bool nonblocking(const struct step *step, const struct file *file)
+/* Is it in no queue even for a moment? */
+bool never_waits(const struct pending *pending)
 {
+	const struct step *step = &pending->step;
+
 	/* As in poll(2), how the endpoints of a select are opened plays no part. */
-	if (file->nonblock && step->op != OP_SELECT)
+	if (pending->file->nonblock && step->op != OP_SELECT)
 		return true;
 	return !is_rw(step) && step->arg[A_FLAGS] == FLAGS_DONTWAIT;
 }
@@ -290,12 +297,17 @@ static bool expires(const struct step *step)
 				step->arg[A_DEADLINE] == DEADLINE_NEAR);
 }
 
-/* EAGAIN, or what comes of waiting: nothing else happens before a near deadline. */
-int wait_error(const struct step *step, const struct file *file)
+/*
+ * EAGAIN, or what comes of waiting: nothing else happens before a near deadline. A
+ * closed context ends it too; see result_wait() for the errno.
+ */
+int wait_error(const struct pending *pending)
 {
-	if (nonblocking(step, file))
+	if (never_waits(pending))
 		return EAGAIN;
-	return expires(step) ? ETIMEDOUT : 0;
+	if (pending->ctx && pending->ctx->closed)
+		return ECANCELED;
+	return expires(&pending->step) ? ETIMEDOUT : 0;
 }
 
 void start_send(int w)
@@ -328,18 +340,15 @@ void start_send(int w)
 	}
 	pending->state = BLOCKED;
 	pending->msg = msg;
-	err = wait_error(step, file);
-	if (err == EAGAIN || err == ETIMEDOUT) {
-		if (err == ETIMEDOUT) {
-			chan_wait_send(file->chan, place_of(w, 0));
-			chan_withdraw(file->chan, w);
-		}
-		pending->msg = NULL;
-		message_free(msg);
-		result_error(pending, err);
+	if (!never_waits(pending))
+		chan_wait_send(file->chan, place_of(w, 0));
+	err = wait_error(pending);
+	if (!err)
 		return;
-	}
-	chan_wait_send(file->chan, place_of(w, 0));
+	chan_withdraw(file->chan, w);
+	pending->msg = NULL;
+	message_discard(msg);
+	result_wait(pending, err);
 }
 
 /* Receive. */
@@ -393,8 +402,9 @@ void recv_message(int place, struct message *msg)
 	msg->nr = 0;
 }
 
-static int recv_arg_error(const struct step *step, const struct file *file)
+static int recv_arg_error(int w, const struct step *step, const struct file *file)
 {
+	struct pending *pending = &model.worker[w].pending;
 	int err;
 
 	if (step->op == OP_READ)
@@ -404,7 +414,9 @@ static int recv_arg_error(const struct step *step, const struct file *file)
 		return err;
 	if (step->arg[A_JUNK] == JUNK_RES0 || step->arg[A_JUNK] == JUNK_RES1)
 		return EINVAL;
-	return file->rights & RIGHT_READ ? 0 : EBADF;
+	if (!(file->rights & RIGHT_READ))
+		return EBADF;
+	return context_find(w, context_slot(step), &pending->ctx);
 }
 
 void start_recv(int w)
@@ -412,7 +424,7 @@ void start_recv(int w)
 	struct pending *pending = &model.worker[w].pending;
 	const struct step *step = &pending->step;
 	struct file *file = pending->file;
-	int err = recv_arg_error(step, file);
+	int err = recv_arg_error(w, step, file);
 
 	if (err) {
 		result_error(pending, err);
@@ -426,13 +438,13 @@ void start_recv(int w)
 		chan_settle(file->chan);
 		return;
 	}
-	err = wait_error(step, file);
-	if (err != EAGAIN)
+	if (!never_waits(pending))
 		chan_wait_recv(file->chan, place_of(w, 0));
-	if (err == ETIMEDOUT)
+	err = wait_error(pending);
+	if (err) {
 		chan_withdraw(file->chan, w);
-	if (err)
-		result_error(pending, err);
-	else
+		result_wait(pending, err);
+	} else {
 		pending->state = BLOCKED;
+	}
 }

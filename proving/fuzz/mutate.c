@@ -20,9 +20,13 @@ uint32_t random_below(struct random *random, uint32_t limit)
 
 static uint8_t random_arg(enum arg arg, struct random *random)
 {
-	if (args[arg].taste == MOSTLY_FIRST && random_below(random, 100) < 92)
+	static const unsigned int first[] = { [OFTEN_FIRST] = 75, [MOSTLY_FIRST] = 92 };
+
+	if (random_below(random, 100) < first[args[arg].taste])
 		return 0;
 	/* Low slots are the ones in use. */
+	if (args[arg].values == args[A_CTX].values && random_below(random, 100) < 80)
+		return 1 + random_below(random, 4);
 	if (args[arg].values == args[A_S].values && random_below(random, 100) < 80)
 		return random_below(random, 4);
 	return random_below(random, args[arg].nr);

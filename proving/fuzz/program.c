@@ -24,10 +24,14 @@ const uint32_t arg_limits[NR_LIMITS][4] = {
 };
 
 static const char *const slots[] = { "0", "1", "2", "3", "4", "5", "6", "7", "none", "wild" };
+static const char *const contexts[] = {
+	"no", "0", "1", "2", "3", "4", "5", "6", "7", "none", "wild",
+};
+
 static const char *const workers[] = { "0", "1", "2", "3" };
 static const char *const caps[] = { "0", "1", "2", "3", "8", "max", "over", "huge" };
 static const char *const sizes[] = {
-	"ok", "zero", "small", "longer", "newer", "page", "over", "huge",
+	"ok", "zero", "small", "longer", "newer", "page", "over", "huge", "first",
 };
 
 static const char *const pointers[] = {
@@ -42,7 +46,8 @@ static const char *const counts[] = { "0", "1", "2", "3", "over", "huge" };
 static const char *const flags[] = { "none", "dontwait", "bad", "both" };
 static const char *const deadlines[] = { "none", "past", "near", "far", "bad" };
 static const char *const junks[] = {
-	"none", "flags", "reason", "pid", "uid", "gid", "reserved0", "reserved1",
+	"none", "flags", "reason", "pid", "uid", "gid", "reserved0", "reserved1", "ctx",
+	"ctx_reason",
 };
 
 static const char *const rights[] = { "rw", "r", "w", "none", "bad" };
@@ -118,6 +123,8 @@ const struct arg_kind args[NR_ARGS] = {
 	[A_ORDERED] = ARG("ordered", yes, EVEN),
 	[A_CASEP] = ARG("casep", pointers, MOSTLY_FIRST),
 	[A_HDRP] = ARG("hdrp", pointers, MOSTLY_FIRST),
+	[A_CTX] = ARG("ctx", contexts, OFTEN_FIRST),
+	[A_PARENT] = ARG("parent", contexts, OFTEN_FIRST),
 };
 
 /* SEEK's argument shares the name; its values have another list. */
@@ -131,11 +138,11 @@ const struct op_kind ops[NR_OPS] = {
 #define OP(word, weight, ...) { word, weight, { __VA_ARGS__ }, \
 	sizeof((enum arg[]){ __VA_ARGS__ }) / sizeof(enum arg) }
 	[OP_OPEN] = OP("open", 6, A_MODE, A_NB),
-	[OP_NEW] = OP("new", 10, A_S, A_CAP, A_SIZE, A_ARGP, A_JUNK),
+	[OP_NEW] = OP("new", 10, A_S, A_CAP, A_PARENT, A_DEADLINE, A_SIZE, A_ARGP, A_JUNK),
 	[OP_DUP] = OP("dup", 6, A_S, A_RIGHTS, A_SIZE, A_ARGP),
-	[OP_SEND] = OP("send", 24, A_S, A_LEN, A_N, A_F0, A_F1, A_F2, A_FLAGS, A_DEADLINE,
+	[OP_SEND] = OP("send", 24, A_S, A_LEN, A_N, A_F0, A_F1, A_F2, A_CTX, A_FLAGS, A_DEADLINE,
 		       A_SIZE, A_ARGP, A_DATA, A_FDP, A_JUNK),
-	[OP_RECV] = OP("recv", 24, A_S, A_LEN, A_N, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP,
+	[OP_RECV] = OP("recv", 24, A_S, A_LEN, A_N, A_CTX, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP,
 		       A_DATA, A_FDP, A_JUNK),
 	[OP_WRITE] = OP("write", 10, A_S, A_LEN, A_DATA, A_VEC),
 	[OP_READ] = OP("read", 10, A_S, A_LEN, A_DATA, A_VEC),
@@ -162,8 +169,8 @@ const struct op_kind ops[NR_OPS] = {
 	[OP_REOPEN] = OP("reopen", 1, A_S, A_MODE),
 	[OP_FDINFO] = OP("fdinfo", 1, A_S),
 	[OP_SELECT] = OP("select", 20, A_S, A_CASES, A_C0, A_S0, A_C1, A_S1, A_C2, A_S2, A_ORDERED,
-			 A_LEN, A_N, A_F0, A_F1, A_F2, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP, A_CASEP,
-			 A_HDRP, A_DATA, A_FDP, A_JUNK),
+			 A_LEN, A_N, A_F0, A_F1, A_F2, A_CTX, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP,
+			 A_CASEP, A_HDRP, A_DATA, A_FDP, A_JUNK),
 	[OP_RACE] = OP("race", 0, A_S),
 #undef OP
 };

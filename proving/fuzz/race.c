@@ -12,7 +12,8 @@
  *   or a waiting sender, no sender beside room, nobody on a closed channel;
  * - all ends within bounded time. Who waits by then is interrupted.
  *
- * A select counts as the case that it says has happened.
+ * A select counts as the case that it says has happened. What a context has ended has not
+ * happened.
  *
  * Only operations that need no knowledge of what the others do are raced; a kill
  * makes the counts lower bounds.
@@ -79,6 +80,20 @@ static uint64_t race_deadline(const struct step *step)
 	}
 }
 
+/* A context that stays where it is. */
+static uint32_t raced_ctx(int w, const struct step *step, int32_t *ctx)
+{
+	unsigned int s = step->arg[A_CTX] - 1;
+	const struct file *file = step->arg[A_CTX] ? model_file(w, s) : NULL;
+
+	*ctx = 0;
+	if (!file || file->kind != FILE_ENDPOINT || !(file->rights & RIGHT_READ) ||
+	    closed[w] & 1U << s)
+		return 0;
+	*ctx = model_fd(w, s);
+	return HSK_OP_F_CTX;
+}
+
 static unsigned long raced_data(int w, int i, const struct step *step)
 {
 	if (step->arg[A_DATA] == PTR_OK || step->op == OP_SEND || step->op == OP_WRITE)
@@ -104,6 +119,7 @@ static void script_transfer(int w, int i, const struct step *step, struct call *
 	memset(args, 0, sizeof(*args));
 	args->size = sizeof(*args);
 	args->flags = step->arg[A_FLAGS] == FLAGS_DONTWAIT ? HSK_OP_F_DONTWAIT : 0;
+	args->flags |= raced_ctx(w, step, &args->ctx);
 	args->deadline = race_deadline(step);
 	args->msg.data = raced_data(w, i, step);
 	args->msg.len = step->op == OP_SEND ? raced[w][i].len : ROOM;
@@ -219,6 +235,7 @@ static void script_select(int w, int i, const struct step *step, struct call *ca
 		.cases = (unsigned long)shared->worker[w].arena + MISC_AT + i * CASES_STRIDE,
 		.nr_cases = MAX_CASES,
 	};
+	args->flags |= raced_ctx(w, step, &args->ctx);
 	*call = (struct call) {
 		.nr = SYS_ioctl,
 		.arg = { model_fd(w, step->arg[A_S]), HSK_IOC_SELECT, (unsigned long)args },

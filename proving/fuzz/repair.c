@@ -169,6 +169,23 @@ static void repair_cases(struct step *step, struct random *random)
 	}
 }
 
+/* A context or a parent is an endpoint that may receive, and mostly open. */
+static void repair_context(struct step *step, enum arg arg, struct random *random)
+{
+	const struct file *file;
+	int s;
+
+	if (!step->arg[arg])
+		return;
+	file = model_file(step->worker, step->arg[arg] - 1);
+	if (file && file->kind == FILE_ENDPOINT && (file->rights & RIGHT_READ) &&
+	    !file->chan->closed)
+		return;
+	s = pick_slot(step->worker, FILE_ENDPOINT, RIGHT_READ, random);
+	if (s >= 0)
+		step->arg[arg] = s + 1;
+}
+
 /* What a message carries. */
 static void repair_carried(struct step *step, struct random *random)
 {
@@ -237,6 +254,8 @@ void repair_step(struct step *step, struct random *random)
 		repair_cases(step, random);
 	if ((step->op == OP_SEND || step->op == OP_SELECT) && step->arg[A_N])
 		repair_carried(step, random);
+	repair_context(step, A_CTX, random);
+	repair_context(step, A_PARENT, random);
 	if (step->op == OP_TAKE && !model_file(step->arg[A_V], step->arg[A_S]))
 		become_take(step, random);
 }

@@ -57,9 +57,9 @@ void build_select(int w, const struct step *step)
 		.deadline = deadline_value(step),
 		.cases = pointer(w, step->arg[A_CASEP], MISC_AT, MISC_SIZE, nr * 8),
 		.nr_cases = select_count(step),
-		.ctx = step->arg[A_JUNK] == JUNK_GID,
 	};
 
+	args.flags |= build_ctx(w, step, &args.ctx, &args.ctx_reason);
 	if (select_ordered(w, step))
 		args.flags |= HSK_SELECT_F_ORDERED;
 	fill_data(w, step, true);
