@@ -231,11 +231,11 @@ static int may_create(const struct step *step)
 {
 	switch (step->op) {
 	case OP_OPEN: case OP_REOPEN: case OP_NEW: case OP_DUP: case OP_EPNEW: case OP_FDDUP:
-	case OP_FILE:
+	case OP_FILE: case OP_SELECTOR:
 		return 1;
 	case OP_TAKE:
 		return 2;
-	case OP_RECV: case OP_SELECT:
+	case OP_RECV: case OP_SELECT: case OP_FINISH:
 		return step->arg[A_N] ? MAX_CARRIED : 0;
 	}
 	return 0;
@@ -279,7 +279,8 @@ static void build_step(int w, const struct step *step)
 	case OP_WRITE: case OP_READ:
 		build_rw(w, step);
 		break;
-	case OP_NEW: case OP_DUP: case OP_SHUT: case OP_INFO: case OP_ABI:
+	case OP_NEW: case OP_DUP: case OP_SHUT: case OP_INFO: case OP_ABI: case OP_SELECTOR:
+	case OP_DISARM:
 		build_small(w, step);
 		break;
 	case OP_IOCTL:
@@ -327,6 +328,12 @@ static void build_step(int w, const struct step *step)
 		break;
 	case OP_SELECT:
 		build_select(w, step);
+		break;
+	case OP_ARM:
+		build_arm(w, step);
+		break;
+	case OP_FINISH:
+		build_finish(w, step);
 		break;
 	}
 }

@@ -237,6 +237,8 @@ void build_small(int w, const struct step *step)
 	struct hsk_close_args shut = { .reason = arg_reasons[step->arg[A_REASON]] };
 	struct hsk_dup_args dup = { .rights = rights[step->arg[A_RIGHTS]] };
 	struct hsk_info_args info = { .__reserved0 = step->arg[A_JUNK] == JUNK_RES0 };
+	struct hsk_selector_args selector = { .flags = step->arg[A_JUNK] == JUNK_FLAGS };
+	struct hsk_disarm_args disarm = { .__reserved0 = step->arg[A_JUNK] == JUNK_RES0 };
 	struct hsk_abi_args abi = { 0 };
 
 	switch (step->op) {
@@ -251,6 +253,12 @@ void build_small(int w, const struct step *step)
 		break;
 	case OP_INFO:
 		build_ioctl(w, step, HSK_IOC_INFO, &info, sizeof(info));
+		break;
+	case OP_SELECTOR:
+		build_ioctl(w, step, HSK_IOC_SELECTOR, &selector, sizeof(selector));
+		break;
+	case OP_DISARM:
+		build_ioctl(w, step, HSK_IOC_DISARM, &disarm, sizeof(disarm));
 		break;
 	default:
 		build_ioctl(w, step, HSK_IOC_ABI, &abi, sizeof(abi));

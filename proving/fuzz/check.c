@@ -38,7 +38,7 @@ void check_spawned(int w)
 
 /* Outcomes. */
 
-static const char *error_name(long ret)
+const char *error_name(long ret)
 {
 	static char number[4][24];
 	static int turn;
@@ -62,7 +62,7 @@ static bool is_ioctl(const struct step *step)
 {
 	switch (step->op) {
 	case OP_SEND: case OP_RECV: case OP_NEW: case OP_DUP: case OP_SHUT: case OP_INFO:
-	case OP_ABI: case OP_SELECT:
+	case OP_ABI: case OP_SELECT: case OP_SELECTOR: case OP_ARM: case OP_FINISH: case OP_DISARM:
 		return true;
 	}
 	return false;
@@ -89,6 +89,8 @@ static void expected_args(int w, uint8_t *args)
 	memcpy(args, build_saved_args(w), ARGS_SIZE);
 	if (pending->step.op == OP_SELECT && pending->outcome != OUT_ERROR)
 		((struct hsk_select_args *)args)->result = pending->result;
+	if (pending->step.op == OP_FINISH && pending->outcome != OUT_ERROR)
+		((struct hsk_finish_args *)args)->result = pending->result;
 	if (pending->ctx_ended)
 		*ctx_reason_in(&pending->step, args) = pending->ctx->reason;
 	if (pending->step.op != OP_RECV)
@@ -138,6 +140,12 @@ static void check_args(int w)
 		     op_name(pending->step.op), i, args[i], expected[i]);
 }
 
+/* Is what is received in the memory of cases? */
+static bool in_cases(const struct step *step)
+{
+	return step->op == OP_SELECT || step->op == OP_ARM || step->op == OP_FINISH;
+}
+
 /* The bytes received, and none beyond. */
 static void check_bytes(int w)
 {
@@ -146,7 +154,7 @@ static void check_bytes(int w)
 	static uint8_t expected[DATA_SIZE];
 	size_t at = 0, size = DATA_SIZE;
 	const uint8_t *data = shared->worker[w].arena +
-			      (pending->step.op == OP_SELECT ? RDATA_AT : DATA_AT);
+			      (in_cases(&pending->step) ? RDATA_AT : DATA_AT);
 
 	if ((pending->outcome == OUT_ERROR && pending->err == EFAULT) ||
 	    pending->result == -EFAULT)
@@ -165,7 +173,7 @@ static void check_bytes(int w)
 static void check_fd_numbers(int w)
 {
 	const struct pending *pending = &model.worker[w].pending;
-	size_t part = pending->step.op == OP_SELECT ? RFDS_AT : FDS_AT;
+	size_t part = in_cases(&pending->step) ? RFDS_AT : FDS_AT;
 	const int32_t *fds = (void *)(shared->worker[w].arena + part);
 	int i;
 
@@ -251,6 +259,11 @@ static void check_epoll(int w, long ret)
 
 /* INFO. */
 
+static unsigned int buffered(const struct chan *chan)
+{
+	return chan->nr_buffer + chan->taken + chan->handed;
+}
+
 static void expected_info(const struct file *file, struct hsk_info_args *info)
 {
 	const struct chan *chan = file->chan;
@@ -268,7 +281,7 @@ static void expected_info(const struct file *file, struct hsk_info_args *info)
 		.write_endpoints = chan->writers,
 		.sent = chan->sent,
 		.received = chan->received,
-		.buffered = chan->nr_buffer,
+		.buffered = buffered(chan),
 		.drained = chan->drained,
 	};
 }
@@ -323,6 +336,10 @@ static void check_fdinfo(int w)
 	const char *text = (const char *)shared->worker[w].arena + DATA_AT;
 	char expected[512];
 
+	if (pending->file->kind == FILE_SELECTOR) {
+		check_selector_fdinfo(w, text);
+		return;
+	}
 	snprintf(expected, sizeof(expected),
 		 "hsk-rights:\t%s%s\nhsk-capacity:\t%u\nhsk-state:\t%s\nhsk-reason:\t%d\nhsk-waiting-senders:\t%u\nhsk-waiting-receivers:\t%u\nhsk-read-endpoints:\t%u\nhsk-write-endpoints:\t%u\nhsk-sent:\t%llu\nhsk-received:\t%llu\nhsk-buffered:\t%u\nhsk-drained:\t%llu\n",
 		 pending->file->rights & RIGHT_READ ? "r" : "",
@@ -330,7 +347,7 @@ static void check_fdinfo(int w)
 		 chan->closed ? "closed" : "open", chan->reason, chan->nr_senders,
 		 chan->nr_receivers, chan->readers, chan->writers,
 		 (unsigned long long)chan->sent, (unsigned long long)chan->received,
-		 chan->nr_buffer, (unsigned long long)chan->drained);
+		 buffered(chan), (unsigned long long)chan->drained);
 	if (!strstr(text, expected))
 		fail("worker %d: fdinfo is\n%s\nthe model says\n%s", w, text, expected);
 }
@@ -409,9 +426,9 @@ void check_outcome(int w)
 	if (!failure.failed)
 		check_args(w);
 	if (!failure.failed &&
-	    (step->op == OP_RECV || step->op == OP_READ || step->op == OP_SELECT))
+	    (step->op == OP_RECV || step->op == OP_READ || in_cases(step)))
 		check_bytes(w);
-	if (!failure.failed && step->op == OP_SELECT)
+	if (!failure.failed && in_cases(step))
 		check_select(w);
 	if (!failure.failed)
 		check_new_fds(w);

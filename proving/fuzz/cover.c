@@ -58,9 +58,17 @@ static uint32_t clipped(uint64_t nr)
 
 static uint32_t chan_class(const struct chan *chan)
 {
-	return chan->closed | clipped(chan->nr_buffer) << 1 | clipped(chan->nr_senders) << 3 |
+	return chan->closed | (chan->taken || chan->handed) << 20 |
+	       clipped(chan->nr_buffer) << 1 | clipped(chan->nr_senders) << 3 |
 	       clipped(chan->nr_receivers) << 5 | clipped(chan->cap) << 7 |
 	       !!chan->readers << 9 | !!chan->writers << 10 | !!chan->parent << 11;
+}
+
+static uint32_t selector_class(const struct pending *armed)
+{
+	return armed->state | !!armed->msg << 2 | (armed->msg && armed->msg->lent_by) << 5 |
+	       !!armed->lent << 6 | (armed->outcome == OUT_CLOSED) << 3 |
+	       (armed->result < 0) << 4;
 }
 
 /* How an operation ended, and the sort of state it has left. */
@@ -68,7 +76,10 @@ void cover_outcome(const struct pending *pending)
 {
 	uint32_t state = 0;
 
-	if (pending->step.op == OP_SELECT && pending->chosen >= 0)
+	if (pending->file && pending->file->kind == FILE_SELECTOR)
+		state = selector_class(&pending->file->selector->armed) << 16;
+	if ((pending->step.op == OP_SELECT || pending->step.op == OP_FINISH) &&
+	    pending->chosen >= 0)
 		state = chan_class(pending->cases[pending->chosen].chan) << 2 |
 			pending->cases[pending->chosen].send << 16 | pending->result << 17;
 	else if (pending->file && pending->file->kind == FILE_ENDPOINT)

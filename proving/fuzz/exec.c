@@ -2,14 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cover.h"
@@ -153,99 +151,9 @@ static void settle(void)
 	collect_ended();
 	if (!failure.failed)
 		check_channels(false);
+	if (!failure.failed)
+		check_selectors(false);
 	check_still_blocked();
-}
-
-/* Steps of the coordinator. */
-
-static void do_kill(int w)
-{
-	if (!model.worker[w].live)
-		return;
-	model_kill(w);
-	worker_kill(w);
-}
-
-static void do_fork(int from, int to)
-{
-	pid_t pid;
-
-	if (from == to || model.worker[from].pending.state != IDLE)
-		return;
-	do_kill(to);
-	pid = worker_fork(from, to);
-	if (pid < 0) {
-		fail("fork: %s", strerror(-pid));
-		return;
-	}
-	model_fork(from, to, pid);
-	check_spawned(to);
-}
-
-static void wait_handled(int w, uint32_t before)
-{
-	double end = now() + patience;
-
-	while (__atomic_load_n(&shared->worker[w].handled, __ATOMIC_SEQ_CST) == before) {
-		if (now() > end) {
-			fail("worker %d does not handle a signal", w);
-			return;
-		}
-		usleep(50);
-	}
-}
-
-static void stop_and_continue(int w)
-{
-	pid_t pid = shared->worker[w].pid;
-	int status;
-
-	kill(pid, SIGSTOP);
-	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
-		fail("worker %d does not stop", w);
-	kill(pid, SIGCONT);
-}
-
-/*
- * A poll stands in no queue that can be counted. Let it begin before anything else
- * happens, else there would be nothing to wake.
- */
-static void wait_asleep(int w, long nr)
-{
-	double end = now() + patience;
-	char path[64];
-	FILE *file;
-	long current;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", model.worker[w].pid);
-	while (!worker_done(w) && now() < end) {
-		file = fopen(path, "re");
-		if (!file || fscanf(file, "%ld", &current) != 1)
-			current = -1;
-		if (file)
-			fclose(file);
-		if (current == nr)
-			return;
-		usleep(50);
-	}
-}
-
-static void do_signal(int w, int signal)
-{
-	uint32_t before = shared->worker[w].handled;
-
-	if (model.worker[w].pending.state != BLOCKED)
-		return;
-	model_signal(w, signal);
-	if (signal == SIGNAL_STOP) {
-		stop_and_continue(w);
-		return;
-	}
-	kill(shared->worker[w].pid, signal == SIGNAL_INTR ? SIGUSR1 : SIGUSR2);
-	wait_handled(w, before);
-	if (model.worker[w].pending.state == BLOCKED &&
-	    model.worker[w].pending.step.op == OP_SELECT)
-		wait_asleep(w, SYS_ioctl);
 }
 
 /* Steps of workers. */
@@ -256,16 +164,19 @@ static bool meant(int w, const struct step *step)
 	const struct file *file = model_file(w, step->arg[A_S]);
 	const struct file *epoll = model_file(w, step->arg[A_E]);
 	bool endpoint = file && file->kind == FILE_ENDPOINT;
+	bool ours = endpoint || (file && file->kind == FILE_SELECTOR);
 
 	switch (step->op) {
-	case OP_READ: case OP_WRITE: case OP_SEEK: case OP_POLL: case OP_NONBLOCK: case OP_REOPEN:
+	case OP_READ: case OP_WRITE: case OP_SEEK: case OP_NONBLOCK: case OP_REOPEN:
 		return !file || endpoint;
-	case OP_IOCTL:
-		return !file || endpoint;
+	case OP_IOCTL: case OP_POLL:
+		return !file || ours;
+	case OP_SELECTOR:
+		return model_free_selector() >= 0;
 	case OP_FDINFO:
-		return endpoint && model_lowest_fd(w, 0) >= 0;
+		return ours && model_lowest_fd(w, 0) >= 0;
 	case OP_EPCTL:
-		return endpoint && epoll && epoll->kind == FILE_EPOLL &&
+		return ours && epoll && epoll->kind == FILE_EPOLL &&
 		       (epoll->nr_watches < MAX_WATCHES || step->arg[A_CTL] != CTL_ADD);
 	case OP_EPWAIT:
 		return epoll && epoll->kind == FILE_EPOLL;
@@ -282,26 +193,30 @@ static bool in_no_queue(const struct step *step)
 }
 
 /* Of several ready cases a select may take any: ask it which, and then the model. */
-static bool chooses_by_chance(int w, const struct step *step)
+static unsigned int chooses_by_chance(int w, const struct step *step)
 {
 	unsigned int ready;
 
 	if (step->op != OP_SELECT || select_ordered(w, step))
-		return false;
+		return 0;
 	ready = select_ready(w, step);
-	return ready & (ready - 1);
+	return ready & (ready - 1) ? ready : 0;
 }
 
 static void do_worker_step(int w, const struct step *step)
 {
 	struct worker_model *worker = &model.worker[w];
+	unsigned int by_chance;
 
 	if (!worker->live || worker->pending.state != IDLE || !meant(w, step))
 		return;
 	worker->pending.msg_id = ++model.next_msg;
 	worker->pending.choice = -1;
+	by_chance = chooses_by_chance(w, step);
+	if (!model_foresees(w, step, by_chance))
+		return;
 	build_calls(w, step);
-	if (chooses_by_chance(w, step)) {
+	if (by_chance) {
 		worker_order(w);
 		/* If it has not ended by then, that shows when it is collected. */
 		if (worker_wait(w, patience))
@@ -319,19 +234,22 @@ static void do_worker_step(int w, const struct step *step)
 
 static void do_step(const struct step *step)
 {
-	int w = step->worker;
+	int w = step->worker, v = step->arg[A_V];
 
 	steps_run++;
 	switch (step->op) {
 	case OP_KILL:
-		do_kill(step->arg[A_V]);
+		if (model.worker[v].live && model_foresees_kill(v))
+			exec_kill(v);
 		break;
 	case OP_FORK:
 		if (model.worker[w].live)
-			do_fork(w, step->arg[A_V]);
+			exec_fork(w, v);
 		break;
 	case OP_SIGNAL:
-		do_signal(step->arg[A_V], step->arg[A_SIGNAL]);
+		if (model.worker[v].pending.state == BLOCKED &&
+		    model_foresees_signal(v, step->arg[A_SIGNAL]))
+			exec_signal(v, step->arg[A_SIGNAL]);
 		break;
 	case OP_LIMIT:
 		set_limit(step->arg[A_LIMIT], arg_limits[step->arg[A_LIMIT]][step->arg[A_VALUE]]);
@@ -404,7 +322,7 @@ static void end_waits(void)
 	for (w = 0; w < NR_WORKERS && !failure.failed; w++) {
 		if (model.worker[w].pending.state != BLOCKED)
 			continue;
-		do_signal(w, SIGNAL_INTR);
+		exec_signal(w, SIGNAL_INTR);
 		settle();
 	}
 }
@@ -442,7 +360,8 @@ static void kill_all(void)
 	int w;
 
 	for (w = 0; w < NR_WORKERS; w++)
-		do_kill(w);
+		if (model.worker[w].live)
+			exec_kill(w);
 }
 
 /* A kernel that has complained is not fit for more. */
@@ -471,6 +390,8 @@ static void end_program(void)
 
 	if (!failure.failed && !raced)
 		check_channels(true);
+	if (!failure.failed && !raced)
+		check_selectors(true);
 	end_waits();
 	for (w = 0; w < NR_WORKERS && !failure.failed; w++)
 		end_worker(w);
@@ -500,11 +421,31 @@ void exec_begin(void)
 	check_taint();
 }
 
+/* What they receive and send in a race nobody would count. */
+static void end_selectors(void)
+{
+	const struct file *file;
+	int w, s, fd;
+
+	for (w = 0; w < NR_WORKERS; w++) {
+		for (s = 0; s < NR_SLOTS && !failure.failed; s++) {
+			file = model_file(w, s);
+			if (!file || file->kind != FILE_SELECTOR)
+				continue;
+			fd = model_fd(w, s);
+			model_close(w, s);
+			worker_call(w, SYS_close, fd, 0, 0, 0);
+			settle();
+		}
+	}
+}
+
 static void exec_race(struct program *program, int first, struct random *repair)
 {
 	int i;
 
 	end_waits();
+	end_selectors();
 	raced = true;
 	for (i = first; repair && i < program->nr; i++)
 		repair_step(&program->step[i], repair);

@@ -31,6 +31,12 @@ void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void exec_begin(void);
 void exec_program(struct program *program, struct random *repair);
 
+/* disturb.c: what is done to workers */
+void exec_kill(int w);
+void exec_fork(int from, int to);
+void exec_signal(int w, int signal);
+void wait_asleep(int w, long nr);
+
 /* build.c: what a step is in system calls. */
 void build_calls(int w, const struct step *step);
 long build_fd_flags(int w, int fd);
@@ -42,9 +48,15 @@ int pack_watch(const struct file *file, int fd, uint64_t *data);
 #define BYTES_FACTOR	2654435761U
 #define BYTES_INVERSE	0xe8b2f51U
 
-/* select.c: a select's memory, and what is in it afterwards. */
+/* select.c: a select's memory, also a selector's, and what is in it afterwards. */
 void build_select(int w, const struct step *step);
+void build_arm(int w, const struct step *step);
+void build_finish(int w, const struct step *step);
 void check_select(int w);
+
+/* check_selector.c: what a selector looks like. */
+void check_selectors(bool all);
+void check_selector_fdinfo(int w, const char *text);
 
 /* build_ioctl.c: the ioctls and their arguments in memory. */
 void build_transfer(int w, const struct step *step);
@@ -64,6 +76,7 @@ void fill_fds(int w, const struct step *step, bool sending);
 
 /* check.c: is it what the model says? */
 void check_outcome(int w);
+const char *error_name(long ret);
 size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len);
 void check_channels(bool all);
 int check_borrow(int w, int fd);

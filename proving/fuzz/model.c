@@ -80,7 +80,7 @@ void add_fd(int w, int fd, struct file *file, bool cloexec)
 		file_put_later(file);
 }
 
-static void result_fd(int w, struct file *file, bool cloexec)
+void result_fd(int w, struct file *file, bool cloexec)
 {
 	struct pending *pending = &model.worker[w].pending;
 	int fd = model_lowest_fd(w, 0);
@@ -110,7 +110,7 @@ int model_room(int w, int room)
 	return model.worker[w].fd_limit;
 }
 
-static void close_slot(int w, int s)
+void model_close(int w, int s)
 {
 	struct file *file = model.worker[w].slot[s].file;
 
@@ -241,7 +241,7 @@ static void start_close(int w)
 	struct pending *pending = &model.worker[w].pending;
 
 	if (pending->file)
-		close_slot(w, pending->step.arg[A_S]);
+		model_close(w, pending->step.arg[A_S]);
 	result(pending, pending->file ? 0 : EBADF);
 	pending->file = NULL;
 }
@@ -334,7 +334,8 @@ static void (*const starts[NR_OPS])(int w) = {
 	[OP_ABI] = start_look, [OP_POLL] = start_poll, [OP_EPNEW] = start_file,
 	[OP_EPCTL] = start_ctl, [OP_EPWAIT] = start_epwait, [OP_FDDUP] = start_fddup,
 	[OP_CLOSE] = start_close, [OP_TAKE] = start_take, [OP_FILE] = start_file,
-	[OP_REOPEN] = start_reopen, [OP_SELECT] = start_select,
+	[OP_REOPEN] = start_reopen, [OP_SELECT] = start_select, [OP_SELECTOR] = start_selector,
+	[OP_ARM] = start_arm, [OP_FINISH] = start_finish, [OP_DISARM] = start_disarm,
 };
 
 static void start_again(int w)
@@ -365,6 +366,8 @@ void model_start(int w, const struct step *step)
 	pending->msg_id = msg_id;
 	pending->choice = choice;
 	pending->chosen = -1;
+	/* As it is now, also if it has to begin again. */
+	pending->ordered = (step->op == OP_SELECT || step->op == OP_ARM) && select_ordered(w, step);
 	start_again(w);
 }
 
@@ -383,6 +386,8 @@ void withdraw(int w)
 
 	if (!waits_on_channel(pending))
 		return;
+	if (pending->lent)
+		lent_let_go(w);
 	if (pending->step.op == OP_SELECT) {
 		select_leave(w);
 		return;
@@ -398,7 +403,9 @@ void model_signal(int w, int signal)
 
 	if (pending->state != BLOCKED)
 		return;
-	if (waits_on_channel(pending)) {
+	if (pending->lent) {
+		lent_end(w);
+	} else if (waits_on_channel(pending)) {
 		withdraw(w);
 		pending->state = IDLE;
 		if (signal == SIGNAL_INTR)
@@ -416,7 +423,7 @@ void model_close_all(int w)
 	int s;
 
 	for (s = 0; s < NR_SLOTS; s++)
-		close_slot(w, s);
+		model_close(w, s);
 }
 
 void model_kill(int w)
@@ -444,8 +451,11 @@ void model_fork(int from, int to, pid_t pid)
 
 void model_begin(int first_fd)
 {
-	memset(model.chan, 0, sizeof(model.chan));
-	memset(model.worker, 0, sizeof(model.worker));
-	discarded_forget();
+	uint32_t limit[NR_LIMITS], next_msg = model.next_msg;
+
+	memcpy(limit, model.limit, sizeof(limit));
+	memset(&model, 0, sizeof(model));
+	memcpy(model.limit, limit, sizeof(limit));
+	model.next_msg = next_msg;
 	model.first_fd = first_fd;
 }

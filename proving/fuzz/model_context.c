@@ -94,6 +94,11 @@ static void end_operations(const struct chan *ctx)
 		pending = &model.worker[w].pending;
 		if (!waits_on_channel(pending) || pending->ctx != ctx)
 			continue;
+		if (pending->lent) {
+			model.closed_lent = true;
+			lent_end(w);
+			continue;
+		}
 		withdraw(w);
 		pending->by_close = true;
 		end_by_context(pending);
@@ -104,7 +109,7 @@ static void end_operations(const struct chan *ctx)
 
 static bool is_case(const struct pending *pending, int c, const struct chan *chan)
 {
-	if (pending->step.op == OP_SELECT)
+	if (has_cases(pending))
 		return pending->cases[c].chan == chan;
 	return !c && pending->file && pending->file->kind == FILE_ENDPOINT &&
 	       pending->file->chan == chan;
@@ -115,13 +120,16 @@ static void note_close(const struct chan *chan)
 	struct pending *pending;
 	int w, c;
 
-	for (w = 0; w < NR_WORKERS; w++) {
-		pending = &model.worker[w].pending;
+	for (w = 0; w < NR_WAITERS; w++) {
+		pending = waiter_pending(w);
 		if (pending->state != DONE || !pending->by_close)
 			continue;
 		for (c = 0; c < MAX_CASES; c++)
 			if (is_case(pending, c, chan))
 				pending->also |= 1U << c;
+		/* It will be long until it tells which it was. */
+		if (is_selector(w) && pending->also)
+			model.unsure = true;
 		if (pending->ctx == chan)
 			pending->also |= ALSO_CTX;
 	}
@@ -168,6 +176,7 @@ static void close_with_children(struct chan *chan, int reason)
 {
 	struct chan *child;
 
+	model.nr_closed++;
 	chan->closed = true;
 	chan->reason = reason;
 	chan->parent = NULL;

@@ -126,10 +126,12 @@ static void end_step_poll(struct pending *pending)
 	struct file *file = pending->file;
 	uint32_t now;
 
-	if (!file || file->kind != FILE_ENDPOINT)
+	if (!file)
 		return;
 	now = model_poll(file) & wanted;
-	pending->allowed |= now | (file->chan->seen[file->rights] & wanted);
+	pending->allowed |= now;
+	if (file->kind == FILE_ENDPOINT)
+		pending->allowed |= file->chan->seen[file->rights] & wanted;
 	if (now)
 		pending->state = DONE;
 }
@@ -149,6 +151,27 @@ static void end_step_watches(struct file *epoll)
 			watch->due = false;
 		watch->was = ready;
 	}
+}
+
+/* What has come back, and to whom, must not depend on what else the step has ended. */
+static void end_step_selectors(void)
+{
+	int i;
+
+	if (model.restored_to_waiting && (model.nr_closed || model.nr_restored > 1))
+		model.unsure = true;
+	if (model.closed_lent && model.nr_restored)
+		model.unsure = true;
+	if (model.released_in_transit && model.nr_released > 1)
+		model.unsure = true;
+	model.restored_to_waiting = false;
+	model.released_in_transit = false;
+	model.closed_lent = false;
+	model.nr_closed = 0;
+	model.nr_restored = 0;
+	model.nr_released = 0;
+	for (i = 0; i < NR_SELECTORS; i++)
+		model.selector[i].armed.by_close = false;
 }
 
 /**
@@ -179,4 +202,5 @@ void model_end_step(void)
 	}
 	for (s = 0; s < MAX_CHANS; s++)
 		memset(model.chan[s].seen, 0, sizeof(model.chan[s].seen));
+	end_step_selectors();
 }

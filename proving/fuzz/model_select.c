@@ -41,7 +41,7 @@ static bool too_large_for_some(const struct chan *chan, const struct step *step)
 	unsigned int i;
 
 	for (i = 0; i < chan->nr_receivers; i++) {
-		room = recv_room(&model.worker[place_worker(chan->receivers[i])].pending.step);
+		room = place_pending(chan->receivers[i])->room;
 		if (arg_lens[step->arg[A_LEN]] > room.len || carried_count(step) > room.nr_fds)
 			return true;
 	}
@@ -54,7 +54,10 @@ bool select_ordered(int w, const struct step *step)
 	const struct chan *chan;
 	int c, other;
 
-	if (step->arg[A_ORDERED])
+	unsigned int ready = select_ready(w, step);
+
+	/* What a selector has chosen shows only when it is finished. */
+	if (step->arg[A_ORDERED] || (step->op == OP_ARM && ready & (ready - 1)))
 		return true;
 	for (c = 0; c < MAX_CASES; c++) {
 		chan = case_chan(w, step, c);
@@ -83,9 +86,11 @@ unsigned int select_ready(int w, const struct step *step)
 		if (!chan)
 			continue;
 		if (step->arg[A_C0 + c] == CASE_SEND)
-			now = chan->closed || chan->nr_receivers || chan->nr_buffer < chan->cap;
+			now = chan->closed || chan->nr_receivers ||
+			      chan->nr_buffer + chan->taken < chan->cap;
 		else
-			now = chan->closed || chan->nr_buffer || chan->nr_senders;
+			now = chan->nr_buffer || chan->nr_senders ||
+			      (chan->closed && !chan->taken && !chan->handed);
 		ready |= now << c;
 	}
 	return ready;
@@ -93,7 +98,7 @@ unsigned int select_ready(int w, const struct step *step)
 
 /* How it ends. */
 
-static void set_result(struct pending *pending, int c, int err)
+void select_set_result(struct pending *pending, int c, int err)
 {
 	pending->state = DONE;
 	pending->chosen = c;
@@ -101,21 +106,23 @@ static void set_result(struct pending *pending, int c, int err)
 	pending->value = c;
 	pending->outcome = OUT_VALUE;
 	/* The usual result need not be written. */
-	if (err && pending->step.arg[A_ARGP] == PTR_READONLY) {
+	if (err && pending->step.op == OP_SELECT && pending->step.arg[A_ARGP] == PTR_READONLY) {
 		pending->outcome = OUT_ERROR;
 		pending->err = EFAULT;
 	}
 }
 
-/* Out of all queues; what it has not sent goes. */
-void select_leave(int w)
+/* Out of all queues; what it has not sent goes, but a selector's when it is finished. */
+void select_leave(int waiter)
 {
-	struct pending *pending = &model.worker[w].pending;
+	struct pending *pending = waiter_pending(waiter);
 	int c;
 
 	for (c = 0; c < MAX_CASES; c++) {
 		if (pending->cases[c].chan && pending->state == BLOCKED)
-			chan_withdraw(pending->cases[c].chan, w);
+			chan_withdraw(pending->cases[c].chan, waiter);
+		if (is_selector(waiter))
+			continue;
 		message_discard(pending->cases[c].msg);
 		pending->cases[c].msg = NULL;
 	}
@@ -124,15 +131,17 @@ void select_leave(int w)
 /* One case has happened. */
 void select_end(int place, int err)
 {
-	int w = place_worker(place);
+	int waiter = place_waiter(place);
 
-	select_leave(w);
-	set_result(&model.worker[w].pending, place_case(place), err);
+	select_leave(waiter);
+	if (is_selector(waiter))
+		model.selector[waiter - NR_WORKERS].dirty = true;
+	select_set_result(waiter_pending(waiter), place_case(place), err);
 }
 
 void select_end_send(int place, int err)
 {
-	struct pending *pending = &model.worker[place_worker(place)].pending;
+	struct pending *pending = place_pending(place);
 
 	/* The message is the channel's or its receiver's. */
 	if (!err)
@@ -147,14 +156,14 @@ void select_instead(int w, int c)
 	struct pending *pending = &model.worker[w].pending;
 
 	if (pending->cases[c].send)
-		set_result(pending, c, EPIPE);
+		select_set_result(pending, c, EPIPE);
 	else
 		recv_closed(place_of(w, c), pending->cases[c].chan->reason);
 }
 
 /* How it begins. */
 
-static bool is_unreadable(unsigned int ptr, size_t size, size_t half)
+bool select_is_unreadable(unsigned int ptr, size_t size, size_t half)
 {
 	if (ptr == PTR_STRADDLE)
 		return size > half;
@@ -169,7 +178,7 @@ static int case_error(int w, unsigned int c)
 	bool send = step->arg[A_C0 + c] == CASE_SEND;
 	int err;
 
-	if (is_unreadable(step->arg[A_CASEP], (c + 1) * 16, select_count(step) * 8))
+	if (select_is_unreadable(step->arg[A_CASEP], (c + 1) * 16, select_count(step) * 8))
 		return EFAULT;
 	if (is_disabled(w, step, c))
 		return 0;
@@ -178,7 +187,7 @@ static int case_error(int w, unsigned int c)
 	if (!file || file->kind != FILE_ENDPOINT ||
 	    !(file->rights & (send ? RIGHT_WRITE : RIGHT_READ)))
 		return EBADF;
-	if (is_unreadable(step->arg[A_HDRP], 2, 1))
+	if (select_is_unreadable(step->arg[A_HDRP], 2, 1))
 		return EFAULT;
 	if (step->arg[A_JUNK] &&
 	    (send || step->arg[A_JUNK] == JUNK_RES0 || step->arg[A_JUNK] == JUNK_RES1))
@@ -186,7 +195,9 @@ static int case_error(int w, unsigned int c)
 	err = send ? message_error(w, step, files) : 0;
 	if (err)
 		return err;
-	pending->cases[c] = (struct select_case){ .chan = file->chan, .send = send };
+	pending->cases[c] = (struct select_case){
+		.chan = file->chan, .file = file, .send = send,
+	};
 	if (send)
 		pending->cases[c].msg = message_new(w, step, file, files);
 	return 0;
@@ -214,32 +225,43 @@ static int launch_error(int w)
 	return err;
 }
 
+/* Of each case all, and then the descriptors. */
+int select_cases_error(int w)
+{
+	struct pending *pending = &model.worker[w].pending;
+	unsigned int c;
+	int err = 0;
+
+	memset(pending->cases, 0, sizeof(pending->cases));
+	for (c = 0; !err && c < select_count(&pending->step); c++)
+		err = case_error(w, c);
+	return err ?: launch_error(w);
+}
+
 static int start_error(int w)
 {
 	struct pending *pending = &model.worker[w].pending;
 	const struct step *step = &pending->step;
 	int err = ioctl_error(pending->file, step) ?: op_error(step);
-	unsigned int c;
 
 	if (!err && select_count(step) > 64)
 		err = EINVAL;
 	if (!err)
 		err = context_find(w, context_slot(step), &pending->ctx);
-	for (c = 0; !err && c < select_count(step); c++)
-		err = case_error(w, c);
-	return err ?: launch_error(w);
+	return err ?: select_cases_error(w);
 }
 
-static bool try_case(int w, int c)
+/* Does a case happen now? */
+bool select_try(int waiter, int c)
 {
-	struct pending *pending = &model.worker[w].pending;
+	struct pending *pending = waiter_pending(waiter);
 	struct select_case *each = &pending->cases[c];
 	int err;
 
 	if (!each->chan)
 		return false;
 	if (!each->send) {
-		if (chan_take(each->chan, place_of(w, c)) == EAGAIN)
+		if (chan_take(each->chan, place_of(waiter, c)) == EAGAIN)
 			return false;
 		chan_settle(each->chan);
 		return true;
@@ -247,13 +269,14 @@ static bool try_case(int w, int c)
 	err = chan_offer(each->chan, each->msg);
 	if (err == EAGAIN)
 		return false;
-	select_end_send(place_of(w, c), err);
+	select_end_send(place_of(waiter, c), err);
 	return true;
 }
 
-static void queue(int w)
+/* A place for each case. */
+void select_wait(int waiter)
 {
-	struct pending *pending = &model.worker[w].pending;
+	struct pending *pending = waiter_pending(waiter);
 	struct select_case *each;
 
 	pending->state = BLOCKED;
@@ -261,9 +284,9 @@ static void queue(int w)
 		if (!each->chan)
 			continue;
 		if (each->send)
-			chan_wait_send(each->chan, place_of(w, each - pending->cases));
+			chan_wait_send(each->chan, place_of(waiter, each - pending->cases));
 		else
-			chan_wait_recv(each->chan, place_of(w, each - pending->cases));
+			chan_wait_recv(each->chan, place_of(waiter, each - pending->cases));
 	}
 }
 
@@ -273,20 +296,20 @@ void start_select(int w)
 	int c, err;
 
 	pending->state = IDLE;
-	memset(pending->cases, 0, sizeof(pending->cases));
+	pending->room = recv_room(&pending->step);
 	err = start_error(w);
 	if (err) {
 		select_leave(w);
 		result_error(pending, err);
 		return;
 	}
-	if (pending->choice >= 0 && pending->choice < MAX_CASES && try_case(w, pending->choice))
+	if (pending->choice >= 0 && pending->choice < MAX_CASES && select_try(w, pending->choice))
 		return;
 	for (c = 0; c < MAX_CASES; c++)
-		if (try_case(w, c))
+		if (select_try(w, c))
 			return;
 	if (!never_waits(pending))
-		queue(w);
+		select_wait(w);
 	err = wait_error(pending);
 	if (!err)
 		return;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model of send and receive: arguments, which errno wins, what waits. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "layout.h"
@@ -24,10 +23,11 @@ void send_result(struct pending *pending, int err)
 /* What else than the errno is written back may fail, too. */
 void recv_error(int place, int err)
 {
-	struct pending *pending = &model.worker[place_worker(place)].pending;
+	struct pending *pending = place_pending(place);
 
-	if (pending->step.op == OP_SELECT) {
-		if (err == EMSGSIZE && pending->step.arg[A_HDRP] == PTR_READONLY)
+	if (has_cases(pending)) {
+		if (err == EMSGSIZE && pending->step.op == OP_SELECT &&
+		    pending->step.arg[A_HDRP] == PTR_READONLY)
 			err = EFAULT;
 		select_end(place, err);
 		return;
@@ -40,11 +40,11 @@ void recv_error(int place, int err)
 
 void recv_closed(int place, int reason)
 {
-	struct pending *pending = &model.worker[place_worker(place)].pending;
+	struct pending *pending = place_pending(place);
 
-	if (pending->step.op == OP_SELECT) {
+	if (has_cases(pending)) {
 		pending->by_close = pending->state == BLOCKED;
-		if (pending->step.arg[A_HDRP] == PTR_READONLY) {
+		if (pending->step.op == OP_SELECT && pending->step.arg[A_HDRP] == PTR_READONLY) {
 			select_end(place, EFAULT);
 			return;
 		}
@@ -126,7 +126,7 @@ static bool faults(unsigned int ptr, size_t nr, size_t half, bool writing)
 }
 
 /* The struct of an ioctl, before anything in it is looked at. */
-static int args_error(const struct step *step)
+int args_error(const struct step *step)
 {
 	switch (step->arg[A_ARGP]) {
 	case PTR_NULL: case PTR_UNMAPPED: case PTR_KERNEL:
@@ -205,7 +205,7 @@ static int carried_error(int w, const struct step *step, struct file **files)
 			return EBADF;
 	}
 	for (i = 0; i < nr; i++)
-		if (files[i]->kind == FILE_OTHER || files[i]->kind == FILE_EPOLL)
+		if (files[i]->kind != FILE_ENDPOINT && files[i]->kind != FILE_CARRIABLE)
 			return EOPNOTSUPP;
 	return 0;
 }
@@ -263,7 +263,7 @@ static int send_error(int w, const struct step *step, const struct file *file,
 struct message *message_new(int w, const struct step *step, const struct file *file,
 			    struct file **files)
 {
-	struct message *msg = calloc(1, sizeof(*msg));
+	struct message *msg = message_alloc();
 	struct worker_model *worker = &model.worker[w];
 	int i;
 
@@ -375,19 +375,26 @@ int recv_copy_error(int w, const struct message *msg)
 		return 0;
 	if (faults(step->arg[A_FDP], msg->nr, straddle_fds(step), true))
 		return EFAULT;
-	return step->arg[step->op == OP_SELECT ? A_HDRP : A_ARGP] == PTR_READONLY ? EFAULT : 0;
+	return step->arg[step->op == OP_RECV ? A_ARGP : A_HDRP] == PTR_READONLY ? EFAULT : 0;
 }
 
 void recv_message(int place, struct message *msg)
 {
-	int w = place_worker(place);
-	struct pending *pending = &model.worker[w].pending;
-	int i, fd;
+	struct pending *pending = place_pending(place);
 
-	if (pending->step.op == OP_SELECT)
+	if (has_cases(pending))
 		select_end(place, 0);
 	else
 		pending->value = pending->step.op == OP_READ ? msg->len : 0;
+	recv_descriptors(place_waiter(place), msg);
+}
+
+/* A worker has a message now, and what is in it. */
+void recv_descriptors(int w, struct message *msg)
+{
+	struct pending *pending = &model.worker[w].pending;
+	int i, fd;
+
 	pending->state = DONE;
 	pending->outcome = OUT_MESSAGE;
 	pending->msg = msg;
@@ -434,6 +441,7 @@ void start_recv(int w)
 		result_value(pending, 0);
 		return;
 	}
+	pending->room = recv_room(step);
 	if (chan_take(file->chan, place_of(w, 0)) != EAGAIN) {
 		chan_settle(file->chan);
 		return;

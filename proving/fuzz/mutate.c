@@ -58,19 +58,19 @@ static void random_step(struct step *step, struct random *random)
 		step->arg[arg] = random_arg(arg, random);
 	}
 	/* What comes back after a receiver has failed is worth more attempts. */
-	if ((step->op == OP_RECV || step->op == OP_READ || step->op == OP_SELECT) &&
-	    !random_below(random, 8))
+	if ((step->op == OP_RECV || step->op == OP_READ || step->op == OP_SELECT ||
+	     step->op == OP_FINISH) && !random_below(random, 8))
 		step->arg[A_DATA] = PTR_UNMAPPED;
 	/* A case of no known kind is seen soon enough. */
-	for (arg = A_C0; step->op == OP_SELECT && arg <= A_C2; arg++)
+	for (arg = A_C0; (step->op == OP_SELECT || step->op == OP_ARM) && arg <= A_C2; arg++)
 		if (step->arg[arg] == CASE_BAD && random_below(random, 8))
 			step->arg[arg] = CASE_RECV + random_below(random, 2);
-	if (step->op == OP_SELECT && !random_below(random, 3))
+	if ((step->op == OP_SELECT || step->op == OP_ARM) && !random_below(random, 3))
 		step->arg[A_CASES] = CASES_THREE;
 	/* Most messages with descriptors are received by someone with room for them. */
-	if (step->op == OP_RECV && random_below(random, 2))
+	if ((step->op == OP_RECV || step->op == OP_FINISH) && random_below(random, 2))
 		step->arg[A_N] = 3;
-	if (step->op == OP_RECV && random_below(random, 2))
+	if ((step->op == OP_RECV || step->op == OP_FINISH) && random_below(random, 2))
 		step->arg[A_LEN] = 9;
 }
 

@@ -171,6 +171,13 @@ const struct op_kind ops[NR_OPS] = {
 	[OP_SELECT] = OP("select", 20, A_S, A_CASES, A_C0, A_S0, A_C1, A_S1, A_C2, A_S2, A_ORDERED,
 			 A_LEN, A_N, A_F0, A_F1, A_F2, A_CTX, A_FLAGS, A_DEADLINE, A_SIZE, A_ARGP,
 			 A_CASEP, A_HDRP, A_DATA, A_FDP, A_JUNK),
+	[OP_SELECTOR] = OP("selector", 3, A_S, A_SIZE, A_ARGP, A_JUNK),
+	[OP_ARM] = OP("arm", 14, A_S, A_CASES, A_C0, A_S0, A_C1, A_S1, A_C2, A_S2, A_ORDERED,
+		      A_LEN, A_N, A_F0, A_F1, A_F2, A_SIZE, A_ARGP, A_CASEP, A_HDRP, A_DATA,
+		      A_FDP, A_JUNK),
+	[OP_FINISH] = OP("finish", 12, A_S, A_CASES, A_LEN, A_N, A_SIZE, A_ARGP, A_CASEP, A_HDRP,
+			 A_DATA, A_FDP, A_JUNK),
+	[OP_DISARM] = OP("disarm", 2, A_S, A_SIZE, A_ARGP, A_JUNK),
 	[OP_RACE] = OP("race", 0, A_S),
 #undef OP
 };

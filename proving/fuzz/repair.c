@@ -54,11 +54,18 @@ static bool wants_endpoint(enum op op)
 	case OP_NEW: case OP_DUP: case OP_SEND: case OP_RECV: case OP_WRITE: case OP_READ:
 	case OP_SHUT: case OP_INFO: case OP_ABI: case OP_POLL: case OP_EPCTL: case OP_FDDUP:
 	case OP_NONBLOCK: case OP_SEEK: case OP_REOPEN: case OP_FDINFO: case OP_CLOSE:
-	case OP_SELECT:
+	case OP_SELECT: case OP_SELECTOR:
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* What can be asked of a selector as well as of an endpoint. */
+static bool serves_selector(enum op op)
+{
+	return op == OP_POLL || op == OP_EPCTL || op == OP_FDDUP || op == OP_FDINFO ||
+	       op == OP_CLOSE;
 }
 
 /* Another's endpoint, or else a new one. */
@@ -87,13 +94,69 @@ static void repair_slot(struct step *step, struct random *random)
 	unsigned int rights = rights_for(step->op);
 	int s;
 
+	if (serves_selector(step->op) && !random_below(random, 4)) {
+		s = pick_slot(w, FILE_SELECTOR, 0, random);
+		if (s >= 0)
+			step->arg[A_S] = s;
+		file = model_file(w, step->arg[A_S]);
+	}
 	if (file && file->kind == FILE_ENDPOINT && (file->rights & rights) == rights)
+		return;
+	if (file && file->kind == FILE_SELECTOR && serves_selector(step->op))
 		return;
 	s = pick_slot(w, FILE_ENDPOINT, rights, random);
 	if (s >= 0)
 		step->arg[A_S] = s;
 	else
 		become_take(step, random);
+}
+
+/* In which state of a selector such a step does something. */
+static enum pending_state state_for(enum op op)
+{
+	if (op == OP_ARM)
+		return IDLE;
+	return op == OP_FINISH ? DONE : BLOCKED;
+}
+
+/* A selector of an idle worker's, in that state if there is one: its slot, -1: none. */
+static int pick_selector(struct step *step, struct random *random)
+{
+	int w, s, value, best = 0, nr = 0, picked = -1;
+	const struct file *file;
+
+	for (w = 0; w < NR_WORKERS; w++) {
+		if (!model.worker[w].live || model.worker[w].pending.state != IDLE)
+			continue;
+		for (s = 0; s < NR_SLOTS; s++) {
+			file = model_file(w, s);
+			if (!file || file->kind != FILE_SELECTOR)
+				continue;
+			value = 1 + (file->selector->armed.state == state_for(step->op));
+			if (value > best)
+				nr = 0;
+			if (value < best || random_below(random, ++nr))
+				continue;
+			best = value;
+			picked = s;
+			step->worker = w;
+		}
+	}
+	return picked;
+}
+
+static void repair_selector(struct step *step, struct random *random)
+{
+	int s = pick_selector(step, random);
+
+	if (s < 0) {
+		step->op = OP_SELECTOR;
+		return;
+	}
+	step->arg[A_S] = s;
+	if (step->op == OP_FINISH && random_below(random, 16))
+		step->arg[A_CASES] =
+			model_file(step->worker, s)->selector->armed.step.arg[A_CASES];
 }
 
 static void repair_epoll(struct step *step, struct random *random)
@@ -245,14 +308,17 @@ void repair_step(struct step *step, struct random *random)
 		return;
 	if (step->op == OP_EPCTL || step->op == OP_EPWAIT)
 		repair_epoll(step, random);
+	if (step->op == OP_ARM || step->op == OP_FINISH || step->op == OP_DISARM)
+		repair_selector(step, random);
 	if (wants_endpoint(step->op))
 		repair_slot(step, random);
 	repair_direction(step, random);
 	if (step->op == OP_POLL)
 		repair_poll(step);
-	if (step->op == OP_SELECT)
+	if (step->op == OP_SELECT || step->op == OP_ARM)
 		repair_cases(step, random);
-	if ((step->op == OP_SEND || step->op == OP_SELECT) && step->arg[A_N])
+	if ((step->op == OP_SEND || step->op == OP_SELECT || step->op == OP_ARM) &&
+	    step->arg[A_N])
 		repair_carried(step, random);
 	repair_context(step, A_CTX, random);
 	repair_context(step, A_PARENT, random);

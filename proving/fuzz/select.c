@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A select in memory: its cases and their headers, and what they are afterwards. All
- * sends offer the same message, since one at most is sent; all receives have the same
- * room, apart from what is sent.
+ * A select in memory, also what a selector is given and asked for: its cases and their
+ * headers, and what they are afterwards. All sends offer the same message, since one at
+ * most is sent; all receives have the same room, apart from what is sent.
  */
 #include <errno.h>
 #include <string.h>
@@ -46,22 +46,14 @@ static unsigned long header_pointer(int w, const struct step *step, int c)
 	return kind == PTR_OK || kind == PTR_READONLY ? at + c * HDR_STRIDE : at;
 }
 
-void build_select(int w, const struct step *step)
+/* The cases, and what they point to: where they are. */
+static unsigned long build_cases(int w, const struct step *step)
 {
 	static const unsigned int case_ops[] = { 0, HSK_CASE_RECV, HSK_CASE_SEND, 3 };
 	uint8_t *arena = shared->worker[w].arena;
 	unsigned int c, nr = cases_in_memory(step);
 	struct hsk_select_case cases[MAX_CASES] = { 0 };
-	struct hsk_select_args args = {
-		.flags = flags_value(step),
-		.deadline = deadline_value(step),
-		.cases = pointer(w, step->arg[A_CASEP], MISC_AT, MISC_SIZE, nr * 8),
-		.nr_cases = select_count(step),
-	};
 
-	args.flags |= build_ctx(w, step, &args.ctx, &args.ctx_reason);
-	if (select_ordered(w, step))
-		args.flags |= HSK_SELECT_F_ORDERED;
 	fill_data(w, step, true);
 	fill_fds(w, step, true);
 	memset(arena + RDATA_AT, SENTINEL, DATA_SIZE);
@@ -79,7 +71,49 @@ void build_select(int w, const struct step *step)
 	memcpy(arena + MISC_AT, cases, nr * sizeof(cases[0]));
 	if (step->arg[A_CASEP] == PTR_STRADDLE)
 		memcpy(arena + MISC_AT + MISC_SIZE - nr * 8, cases, nr * 8);
+	return pointer(w, step->arg[A_CASEP], MISC_AT, MISC_SIZE, nr * 8);
+}
+
+void build_select(int w, const struct step *step)
+{
+	struct hsk_select_args args = {
+		.flags = flags_value(step),
+		.deadline = deadline_value(step),
+		.cases = build_cases(w, step),
+		.nr_cases = select_count(step),
+	};
+
+	args.flags |= build_ctx(w, step, &args.ctx, &args.ctx_reason);
+	if (select_ordered(w, step))
+		args.flags |= HSK_SELECT_F_ORDERED;
 	build_ioctl(w, step, HSK_IOC_SELECT, &args, sizeof(args));
+}
+
+void build_arm(int w, const struct step *step)
+{
+	struct hsk_arm_args args = {
+		.flags = step->arg[A_JUNK] == JUNK_CTX ? HSK_OP_F_DONTWAIT : 0,
+		.cases = build_cases(w, step),
+		.nr_cases = select_count(step),
+		.__reserved0 = step->arg[A_JUNK] == JUNK_CTX_REASON,
+	};
+
+	if (select_ordered(w, step))
+		args.flags |= HSK_SELECT_F_ORDERED;
+	build_ioctl(w, step, HSK_IOC_ARM, &args, sizeof(args));
+}
+
+/* Of its cases only the pointers to headers matter, and of these one at most. */
+void build_finish(int w, const struct step *step)
+{
+	struct hsk_finish_args args = {
+		.flags = step->arg[A_JUNK] == JUNK_CTX,
+		.cases = build_cases(w, step),
+		.nr_cases = select_count(step),
+		.result = step->arg[A_JUNK] == JUNK_CTX_REASON,
+	};
+
+	build_ioctl(w, step, HSK_IOC_FINISH, &args, sizeof(args));
 }
 
 /* The header of the receive that was chosen, and none else. */
