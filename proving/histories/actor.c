@@ -11,7 +11,7 @@
 
 #include "record.h"
 
-const int actor_process[NR_WORKERS + 1] = { 0, 0, 1, 2, 3, MANAGER_PROC };
+const int actor_process[NR_ACTORS] = { 0, 0, 1, 2, 3, MANAGER_PROC, 0, 0, 1, 2, 3 };
 
 /* --- chance --------------------------------------------------------------------------- */
 
@@ -19,6 +19,7 @@ void actor_init(struct actor *actor, int nr, unsigned long long seed)
 {
 	memset(actor, 0, sizeof(*actor));
 	actor->nr = nr;
+	actor->selector = -1;
 	actor->random = seed * 6364136223846793005ULL + nr * 1442695040888963407ULL + 1;
 	actor_random(actor, 2);
 	actor_random(actor, 2);
@@ -53,16 +54,26 @@ static long draw_stamp(void)
 /* NULL: no room for more. The caller may add to it and then calls note_start(). */
 struct op *note_begin(struct actor *actor, enum verb verb, int chan, int arg)
 {
-	struct notes *notes = &shared->notes[actor->nr];
+	return note_begin_for(actor->nr, verb, chan, arg);
+}
+
+struct op *note_begin_for(int nr, enum verb verb, int chan, int arg)
+{
+	struct notes *notes = &shared->notes[nr];
 	struct op *op = &notes->ops[notes->nr];
 
 	if (notes->nr == OPS_PER_ACTOR)
 		return NULL;
 	*op = (struct op) {
-		.verb = verb, .actor = actor->nr, .chan = chan, .arg = arg,
+		.verb = verb, .actor = nr, .chan = chan, .arg = arg,
 		.end = NO_STAMP, .end_ns = NO_TIME, .result = RES_UNKNOWN,
 	};
 	return op;
+}
+
+int notes_left(const struct actor *actor)
+{
+	return OPS_PER_ACTOR - shared->notes[actor->nr].nr;
 }
 
 void note_start(struct op *op)
@@ -134,6 +145,9 @@ void actor_put_away(struct actor *actor)
 			actor->rights[chan][i] = 0;
 		}
 	}
+	if (actor->selector >= 0)
+		close(actor->selector);
+	actor->selector = -1;
 }
 
 int endpoint_dup(int fd, int rights)
@@ -263,7 +277,7 @@ int actor_new_value(struct actor *actor)
 	return (actor->nr + 1) * 100 + ++actor->nr_ops;
 }
 
-static void transfer(struct actor *actor, int chan)
+void actor_transfer(struct actor *actor, int chan, unsigned int flags)
 {
 	int n = actor_choose_endpoint(actor, chan, RIGHT_R | RIGHT_W);
 	enum verb verb;
@@ -280,6 +294,7 @@ static void transfer(struct actor *actor, int chan)
 	if (verb == SEND)
 		op->arg = actor_new_value(actor);
 	choose_flags(actor, verb, op);
+	op->flags |= flags;
 	if (!(actor->rights[chan][n] & right))
 		op->flags |= NORIGHT;
 	fd = actor->fd[chan][n];
@@ -349,7 +364,7 @@ static void duplicate(struct actor *actor, int chan)
 		actor_adopt(actor, chan, fd, rights);
 }
 
-static void dawdle(struct actor *actor)
+void actor_dawdle(struct actor *actor)
 {
 	struct timespec ts = { .tv_nsec = 1000 * actor_random(actor, 200) };
 	unsigned int n;
@@ -373,11 +388,13 @@ void actor_do_random(struct actor *actor)
 	int chan = actor_random(actor, shared->nr_chans);
 	unsigned int dice = actor_random(actor, 100);
 
-	dawdle(actor);
-	if (dice < 25)
+	actor_dawdle(actor);
+	if (dice < 15)
+		actor_selector(actor, chan);
+	else if (dice < 35)
 		actor_select(actor, chan);
 	else if (dice < 80)
-		transfer(actor, chan);
+		actor_transfer(actor, chan, 0);
 	else if (dice < 87)
 		actor_info(actor, chan);
 	else if (dice < 90)

@@ -6,26 +6,19 @@
 
 #include "record.h"
 
-/* What the kernel is given, and gives back. */
-struct request {
-	uint64_t value[MAX_CASES];
-	uint64_t *slow[MAX_CASES];	/* NULL: the message is in @value */
-	struct hsk_msghdr msg[MAX_CASES];
-	struct hsk_select_case cases[MAX_CASES];
-};
-
-static void fill_case(struct request *r, const struct op *op, int nr, int fd)
+static void fill_case(struct request *r, const struct actor *actor, const struct op *op, int nr,
+		      int fd)
 {
 	const struct one_case *c = &op->cases[nr];
 	void *memory = &r->value[nr];
 
 	r->value[nr] = c->value;
 	if (c->flags & SLOW) {
-		memory = memory_slow(op->actor);
+		memory = memory_slow(actor->nr);
 		r->slow[nr] = memory;
 	}
 	if (c->flags & BAD)
-		memory = memory_bad(op->actor);
+		memory = memory_bad(actor->nr);
 	r->msg[nr].data = (uintptr_t)memory;
 	r->msg[nr].len = c->flags & SMALL ? 1 : sizeof(r->value[nr]);
 	r->cases[nr] = (struct hsk_select_case) {
@@ -35,8 +28,7 @@ static void fill_case(struct request *r, const struct op *op, int nr, int fd)
 	};
 }
 
-/* What the chosen case came to. */
-static int read_case(const struct request *r, struct op *op, int result)
+int request_outcome(const struct request *r, struct op *op, int result)
 {
 	int nr = op->chosen;
 
@@ -67,13 +59,16 @@ static int do_select(int fd, struct op *op, struct request *r)
 	if (ret < 0)
 		return errno;
 	op->chosen = ret;
-	return read_case(r, op, args.result);
+	return request_outcome(r, op, args.result);
 }
 
-static unsigned int choose_case_flags(struct actor *actor, enum verb verb)
+static unsigned int choose_case_flags(struct actor *actor, enum verb verb, bool armed)
 {
 	unsigned int flags = 0;
 
+	/* Where a selector's message goes to is said later. */
+	if (armed && verb == RECV)
+		return actor_random(actor, 12) ? 0 : SMALL;
 	if (verb == RECV && !actor_random(actor, 4))
 		flags |= SLOW;
 	if (!actor_random(actor, verb == RECV ? 9 : 50))
@@ -93,7 +88,7 @@ static int add_case(struct actor *actor, struct op *op, int chan)
 		return -1;
 	c->verb = actor_choose_direction(actor, chan, n);
 	c->chan = chan;
-	c->flags = choose_case_flags(actor, c->verb);
+	c->flags = choose_case_flags(actor, c->verb, op->flags & ARMED);
 	c->value = c->verb == SEND ? actor_new_value(actor) : 0;
 	if (!(actor->rights[chan][n] & (c->verb == SEND ? RIGHT_W : RIGHT_R)))
 		c->flags |= NORIGHT;
@@ -102,29 +97,37 @@ static int add_case(struct actor *actor, struct op *op, int chan)
 }
 
 /* On one channel and another, if there is one, as a rule. */
-void actor_select(struct actor *actor, int chan)
+int request_fill(struct request *r, struct actor *actor, struct op *op, int chan)
 {
-	struct op *op = note_begin(actor, SELECT, -1, 0);
-	struct request r = { 0 };
 	int last = -1, fd, i;
 
-	if (!op)
-		return;
 	op->chosen = NO_CASE;
 	for (i = 0; i < MAX_CASES; i++) {
 		fd = add_case(actor, op, chan);
 		if (fd >= 0) {
-			fill_case(&r, op, op->nr_cases - 1, fd);
+			fill_case(r, actor, op, op->nr_cases - 1, fd);
 			last = fd;
 		}
 		if (actor_random(actor, 5))
 			chan = (chan + 1) % shared->nr_chans;
 	}
-	if (last < 0)
+	return last;
+}
+
+void actor_select(struct actor *actor, int chan)
+{
+	struct op *op = note_begin(actor, SELECT, -1, 0);
+	struct request r = { 0 };
+	int fd;
+
+	if (!op)
+		return;
+	fd = request_fill(&r, actor, op, chan);
+	if (fd < 0)
 		return;
 	op->flags = actor_choose_waiting(actor, op);
 	if (!actor_random(actor, 3))
 		op->flags |= ORDERED;
 	note_start(op);
-	note_end(op, do_select(last, op, &r));
+	note_end(op, do_select(fd, op, &r));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What sends and receives have in common, be they plain or the cases of a select. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static const struct {
 	unsigned int flag;
 } flag_words[] = {
 	{ "dontwait", DONTWAIT }, { "bad", BAD }, { "small", SMALL }, { "noright", NORIGHT },
-	{ "slow", SLOW }, { "ordered", ORDERED },
+	{ "slow", SLOW }, { "ordered", ORDERED }, { "armed", ARMED },
 };
 
 /* --- words --------------------------------------------------------------------------- */
@@ -119,6 +120,17 @@ bool op_receives(const struct op *op)
 	if (op->verb != SELECT)
 		return op->verb == RECV;
 	return op->chosen != NO_CASE && op->cases[op->chosen].verb == RECV;
+}
+
+bool op_asks(const struct op *op)
+{
+	return op->verb >= ARM && op->verb <= DROP;
+}
+
+bool op_may_fail(const struct op *op)
+{
+	return op->result == EFAULT || op->result == RES_UNKNOWN ||
+	       (op->result == EMSGSIZE && op->flags & ARMED);
 }
 
 bool op_concerns(const struct op *op, int chan)

@@ -18,6 +18,8 @@ static const struct {
 	{ "close", CLOSE, 0 }, { "release", RELEASE, 0 }, { "dup", DUP, 0 },
 	{ "info", INFO, 0 }, { "signal", SIGNAL, 0 }, { "kill", KILL, 0 },
 	{ "select", SELECT, 0 },
+	{ "arm", ARM, 0 }, { "poll", POLL, 0 }, { "finish", FINISH, 0 },
+	{ "disarm", DISARM, 0 }, { "drop", DROP, 0 },
 };
 
 static const struct {
@@ -25,9 +27,10 @@ static const struct {
 	int result;
 } results[] = {
 	{ "ok", RES_OK }, { "closed", RES_CLOSED }, { "?", RES_UNKNOWN },
-	{ "EAGAIN", EAGAIN }, { "EBADF", EBADF }, { "EFAULT", EFAULT }, { "EINTR", EINTR },
-	{ "EMSGSIZE", EMSGSIZE }, { "EPERM", EPERM }, { "EPIPE", EPIPE },
-	{ "ETIMEDOUT", ETIMEDOUT },
+	{ "disarmed", RES_DISARMED },
+	{ "EAGAIN", EAGAIN }, { "EALREADY", EALREADY }, { "EBADF", EBADF },
+	{ "EFAULT", EFAULT }, { "EINTR", EINTR }, { "EMSGSIZE", EMSGSIZE }, { "EPERM", EPERM },
+	{ "EPIPE", EPIPE }, { "ETIMEDOUT", ETIMEDOUT },
 };
 
 static const char * const rights_words[] = { "none", "r", "w", "rw" };
@@ -87,6 +90,11 @@ static bool parse_arg(struct op *op)
 	case DUP:
 		return parse_rights(strtok(NULL, BLANKS), &op->arg);
 	case SIGNAL:
+	case ARM:
+	case POLL:
+	case FINISH:
+	case DISARM:
+	case DROP:
 		return name_parse(strtok(NULL, BLANKS), 'a', MAX_ACTORS, &op->arg);
 	case KILL:
 		return name_parse(strtok(NULL, BLANKS), 'p', MAX_PROCS, &op->arg);
@@ -171,6 +179,22 @@ static bool parse_result(struct op *op)
 	return op->flags & BY_RW || int_parse(strtok(NULL, BLANKS), &op->got);
 }
 
+/* Only of a selector is it unknown though it has ended: nobody has asked. */
+static bool fits_its_end(const struct op *op)
+{
+	if (op->end == NO_STAMP || !(op->flags & ARMED))
+		return (op->end == NO_STAMP) == (op->result == RES_UNKNOWN);
+	return true;
+}
+
+/* Of no channel is what concerns processes or selectors, or has cases, and nothing else. */
+static bool fits_its_channel(const struct op *op)
+{
+	bool of_none = op->verb == SIGNAL || op->verb == KILL || op->verb == SELECT || op_asks(op);
+
+	return (op->chan < 0) == of_none && (op->verb == SELECT) == (op->nr_cases > 0);
+}
+
 static bool add_op(struct history *h, const char *word)
 {
 	struct op *op = &h->ops[h->nr_ops];
@@ -192,10 +216,7 @@ static bool add_op(struct history *h, const char *word)
 	    !parse_result(op))
 		return false;
 	h->nr_ops++;
-	/* Of no channel is what concerns processes, or has cases, and nothing else. */
-	return (op->chan < 0) == (op->verb == SIGNAL || op->verb == KILL || op->verb == SELECT) &&
-	       (op->verb == SELECT) == (op->nr_cases > 0) &&
-	       (op->end == NO_STAMP) == (op->result == RES_UNKNOWN);
+	return fits_its_channel(op) && fits_its_end(op);
 }
 
 static bool add_channel(struct history *h)
@@ -302,6 +323,11 @@ static void print_arg(const struct op *op, FILE *to)
 		fprintf(to, " %s", rights_words[op->arg]);
 		break;
 	case SIGNAL:
+	case ARM:
+	case POLL:
+	case FINISH:
+	case DISARM:
+	case DROP:
 		fprintf(to, " a%d", op->arg);
 		break;
 	case KILL:

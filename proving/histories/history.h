@@ -32,6 +32,10 @@
  *	info				COUNTERS, see below
  *	select CASES			of its cases' channels; dontwait, deadline NS,
  *					ordered; case N RESULT: what send or recv gives
+ *	select armed CASES		by a selector, see below; ordered, bad, small;
+ *					also disarmed
+ *	arm aN, poll aN, finish aN,	of no channel, asked of a selector; ok; poll and
+ *	disarm aN, drop aN		finish: EAGAIN, disarm: EALREADY
  *	signal aN, kill pN		of no channel; ok
  *
  * bad: its buffer can't be accessed; small: it has no room for any message; slow: its
@@ -40,6 +44,17 @@
  * "c0 recv", and then what holds for this one: bad, small, slow, noright. For instance
  *
  *	5 8 a1 select ordered c0 send 201 c1 recv small = case 1 EMSGSIZE
+ *
+ * A selector is an actor as well, in the process of the one who owns it. Its select begins
+ * just before it is armed, and has ended when what happened has been finished, or nothing
+ * has (disarmed), or it has been closed (drop): then nobody knows what it came to, and the
+ * result is "?" though there is an end. "bad" and "small" before the cases say where it is
+ * finished to, "small" with a case how much room that was armed with. For instance
+ *
+ *	1 12 a2 select armed bad c0 send 201 c1 recv = case 1 EFAULT
+ *	2 4 a1 arm a2 = ok
+ *	5 7 a1 poll a2 = EAGAIN		had not happened yet, and nor when a signal came: EINTR
+ *	8 11 a1 finish a2 = ok
  *
  * COUNTERS: "sent 2 received 1 buffered 1 drained 0 senders 0 receivers 0 readers 2
  * writers 2 open", or "closed REASON" in place of "open".
@@ -51,9 +66,9 @@
 #include <stdio.h>
 
 #define MAX_CHANS	2
-#define MAX_ACTORS	8
+#define MAX_ACTORS	12
 #define MAX_PROCS	8
-#define MAX_OPS		160
+#define MAX_OPS		256
 #define MAX_CASES	2
 
 #define NO_STAMP	(-1L)
@@ -66,6 +81,7 @@
 #define RES_OK		0
 #define RES_CLOSED	10001
 #define RES_UNKNOWN	10002
+#define RES_DISARMED	10003
 
 /* The reason of a close that read(2) can't tell. */
 #define REASON_UNTOLD	99999
@@ -73,7 +89,11 @@
 /* Of a select: no case has happened. */
 #define NO_CASE		(-1)
 
-enum verb { SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL, SELECT };
+enum verb {
+	SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL, SELECT,
+	/* Asked of a selector: */
+	ARM, POLL, FINISH, DISARM, DROP,
+};
 
 enum {
 	BY_RW		= 1 << 0,	/* read(2) or write(2) */
@@ -84,6 +104,7 @@ enum {
 	NORIGHT		= 1 << 5,
 	SLOW		= 1 << 6,
 	ORDERED		= 1 << 7,
+	ARMED		= 1 << 8,	/* by a selector */
 };
 
 struct snapshot {
@@ -152,6 +173,10 @@ void cases_print(const struct op *op, FILE *to);
 struct one_case op_case(const struct op *op, int nr);
 /* What has happened, if anything, is a receive. */
 bool op_receives(const struct op *op);
+/* It may have taken a message, and given it back. */
+bool op_may_fail(const struct op *op);
+/* Something that is asked of a selector. */
+bool op_asks(const struct op *op);
 /* Has it to do with this channel? */
 bool op_concerns(const struct op *op, int chan);
 

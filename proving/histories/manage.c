@@ -33,19 +33,32 @@ static int count_under_way(void)
 	return n;
 }
 
-/* In how many places all that are under way wait, if they wait. */
+/* What an actor, or a selector, does or has done last; NULL: nothing yet. */
+static const struct op *last_of(int nr)
+{
+	const struct notes *notes = &shared->notes[nr];
+	int last = __atomic_load_n(&notes->nr, __ATOMIC_ACQUIRE) - 1;
+
+	return last < 0 ? NULL : &notes->ops[last];
+}
+
+/* In how many places it waits, if it waits. */
+static int count_places_of(int nr)
+{
+	const struct op *last = last_of(nr);
+
+	if (last && last->verb == POLL)
+		last = last_of(SELECTOR_OF(nr));
+	return last && last->verb == SELECT ? last->nr_cases : 1;
+}
+
 static int count_places(void)
 {
-	const struct notes *notes;
-	int nr, n = 0, last;
+	int nr, n = 0;
 
-	for (nr = 0; nr < NR_WORKERS; nr++) {
-		if (!is_under_way(nr))
-			continue;
-		notes = &shared->notes[nr];
-		last = __atomic_load_n(&notes->nr, __ATOMIC_ACQUIRE) - 1;
-		n += last >= 0 && notes->ops[last].verb == SELECT ? notes->ops[last].nr_cases : 1;
-	}
+	for (nr = 0; nr < NR_WORKERS; nr++)
+		if (is_under_way(nr))
+			n += count_places_of(nr);
 	return n;
 }
 

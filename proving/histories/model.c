@@ -117,25 +117,38 @@ static bool go_on_releasing(struct step *s, int actor)
 	return false;
 }
 
+static bool is_selector(const struct view *v, int actor)
+{
+	return v->active[actor] && v->active[actor]->flags & ARMED;
+}
+
 /* Of a process that dies, nothing runs any more. */
 static bool all_ended(const struct view *v, const struct config *c, int process)
 {
 	int a;
 
 	for (a = 0; a < v->h->nr_actors; a++)
-		if (v->h->process[a] == process && c->stage[a] != IDLE &&
+		if (v->h->process[a] == process && !is_selector(v, a) && c->stage[a] != IDLE &&
 		    c->stage[a] != BEGUN && c->stage[a] != ENDED)
 			return false;
 	return true;
 }
 
-static void forget_actors(struct step *s, int process)
+/* True when that are all: a selector that is armed goes by itself. */
+static bool forget_actors(struct step *s, int process)
 {
+	unsigned char *stage = s->c.stage;
+	bool all = true;
 	int a;
 
-	for (a = 0; a < s->v->h->nr_actors; a++)
-		if (s->v->h->process[a] == process)
-			s->c.stage[a] = IDLE;
+	for (a = 0; a < s->v->h->nr_actors; a++) {
+		if (s->v->h->process[a] != process)
+			continue;
+		if (stage[a] == BEGUN || stage[a] == ENDED)
+			stage[a] = IDLE;
+		all &= stage[a] == IDLE;
+	}
+	return all;
 }
 
 /* --- all steps of an operation ------------------------------------------------------------- */
@@ -241,8 +254,8 @@ static void copy_done(const struct view *v, const struct config *from, int actor
 	step_end(&s, sink);
 }
 
-static void copy_failed(const struct view *v, const struct config *from, int actor, int err,
-			const struct sink *sink)
+void copy_failed(const struct view *v, const struct config *from, int actor, int err,
+		 const struct sink *sink)
 {
 	int i = find_in_line(from, from->held[actor]), sender;
 	struct step s;
@@ -268,13 +281,28 @@ static void end_copy(const struct view *v, const struct config *from, int actor,
 		     const struct sink *sink)
 {
 	const struct op *op = v->active[actor];
+	int err = copy_result(op, from->copies[actor]);
+	bool may = !(op->flags & ARMED) || selector_may_copy(v, from, actor);
 
-	if (op_case(op, from->copies[actor]).flags & BAD)
-		copy_failed(v, from, actor, EFAULT, sink);
-	else
+	if (may && err)
+		copy_failed(v, from, actor, err, sink);
+	else if (may)
 		copy_done(v, from, actor, sink);
 	if (op->result == RES_UNKNOWN && is_killed(v, actor))
 		copy_failed(v, from, actor, EINTR, sink);
+}
+
+/* A selector keeps the endpoints of its cases. */
+static void keep_held(struct step *s, int process)
+{
+	const unsigned char *has = s->c.endpoints[process];
+
+	if (selector_holds(s->v, &s->c, process, RIGHT_R) && !has[RIGHT_R] &&
+	    !has[RIGHT_R | RIGHT_W])
+		s->dead = true;
+	if (selector_holds(s->v, &s->c, process, RIGHT_W) && !has[RIGHT_W] &&
+	    !has[RIGHT_R | RIGHT_W])
+		s->dead = true;
 }
 
 static void go_on_dying(const struct view *v, const struct config *from, int actor,
@@ -287,7 +315,7 @@ static void go_on_dying(const struct view *v, const struct config *from, int act
 	if (!all_ended(v, from, process))
 		return;
 	step_begin(&s, v, from);
-	forget_actors(&s, process);
+	any = !forget_actors(&s, process);
 	if (go_on_releasing(&s, actor)) {
 		step_end(&s, sink);
 		return;
@@ -299,6 +327,7 @@ static void go_on_dying(const struct view *v, const struct config *from, int act
 		step_begin(&s, v, from);
 		forget_actors(&s, process);
 		count_down(&s, actor, process, rights);
+		keep_held(&s, process);
 		step_end(&s, sink);
 	}
 	if (!any) {
@@ -322,6 +351,10 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 	case BEGUN:
 		if (op->verb == SELECT) {
 			select_begin(v, from, actor, &sink);
+			break;
+		}
+		if (op_asks(op)) {
+			selector_ask(v, from, actor, &sink);
 			break;
 		}
 		step_begin(&s, v, from);

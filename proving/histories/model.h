@@ -66,6 +66,18 @@
  *	message before, for an instant: to nobody but receivers without room for it. If it
  *	sends there, and somebody who receives there fails, it may be LENDING for a while.
  *
+ * A selector is an actor whose select never gives up and begins when it is armed. What it
+ * receives it goes on copying for as long as nobody asks it to finish; the room there and
+ * the memory are looked at then (EMSGSIZE, EFAULT: the message is back).
+ * poll, finish.	EAGAIN while the select waits or its message is lent. Else poll is ok,
+ *	and so is finish once the select has ended; a receive goes on copying meanwhile.
+ * DISARM.	One that waits leaves all its places, and nothing has happened. One that has
+ *	lent its message lets it go, as above. Then and else: EALREADY.
+ * drop (close(2)), and the death of its process: likewise, but for a message that it
+ *	was copying, which is back.
+ * The death of a process ends selectors and endpoints in any order, but a selector that
+ * waits or copies keeps an endpoint that it needs.
+ *
  * After each of these steps, at the same instant, until nothing more is possible:
  * the first waiting receiver gets what is at hand, or is told CLOSED as above; while
  * a slot is free on an open channel, the first WAITING becomes BUFFERED and its send
@@ -141,7 +153,8 @@ void config_init(struct config *c, const struct history *h, int chan);
 void config_steps(const struct view *v, const struct config *from, int actor,
 		  void (*found)(const struct config *to, void *arg), void *arg);
 
-/* Is it certain what becomes of a select? */
+/* Is it certain, or at least possible, that it is decided what becomes of a select? */
+bool config_may_decide(const struct view *v, const struct config *c, const struct op *op);
 bool config_decides(const struct view *v, const struct config *c, const struct op *op);
 
 /* In words, for people. */

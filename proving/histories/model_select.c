@@ -18,8 +18,7 @@ static int count_here(const struct view *v, const struct op *op)
 	return n;
 }
 
-/* What is wrong with the arguments, 0: nothing. */
-static int wrong_case(const struct op *op)
+int select_wrong_case(const struct op *op)
 {
 	const struct one_case *c;
 
@@ -143,7 +142,7 @@ void select_begin(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink)
 {
 	const struct op *op = v->active[actor];
-	int wrong = wrong_case(op), nr;
+	int wrong = select_wrong_case(op), nr;
 	struct step s;
 
 	if (wrong) {
@@ -179,7 +178,7 @@ static bool may_be_failed(const struct view *v, const struct op *select, int cha
 	const struct op *op;
 
 	for (op = v->h->ops; op < v->h->ops + v->h->nr_ops; op++)
-		if ((op->result == EFAULT || op->result == RES_UNKNOWN) && op != select &&
+		if (op_may_fail(op) && op != select &&
 		    op->start < v->stamp && (op->end == NO_STAMP || op->end > select->start) &&
 		    receives_on(op, chan))
 			return true;
@@ -187,13 +186,28 @@ static bool may_be_failed(const struct view *v, const struct op *select, int cha
 }
 
 /* May its message be lent on another channel, and come back? */
-static bool may_lend_elsewhere(const struct view *v, const struct op *op)
+static bool may_come_back(const struct view *v, const struct op *op)
 {
 	int nr;
 
 	for (nr = 0; nr < op->nr_cases; nr++)
 		if (!is_here(v, op, nr) && op->cases[nr].verb == SEND &&
 		    may_be_failed(v, op, op->cases[nr].chan))
+			return true;
+	return false;
+}
+
+/*
+ * A selector may be asked while its message is lent on another channel, and has not
+ * happened then, though nobody meets it here.
+ */
+static bool may_be_asked(const struct view *v, const struct op *op)
+{
+	int nr;
+
+	for (nr = 0; op->flags & ARMED && nr < op->nr_cases; nr++)
+		if (!is_here(v, op, nr) && op->cases[nr].verb == SEND &&
+		    (op->result == RES_UNKNOWN || (op->result == RES_OK && op->chosen == nr)))
 			return true;
 	return false;
 }
@@ -227,7 +241,33 @@ bool config_decides(const struct view *v, const struct config *c, const struct o
 	if (stage != LENDING)
 		return stage == COPYING || stage == ENDED || stage == LEAVING;
 	i = find_lent(v, c, op);
-	return i >= 0 && is_sure_to_receive(v, c, c->line[i]);
+	if (i < 0)
+		return may_be_asked(v, op) && !may_come_back(v, op);
+	return is_sure_to_receive(v, c, c->line[i]);
+}
+
+/* What is lent on another channel may have been decided there. */
+bool config_may_decide(const struct view *v, const struct config *c, const struct op *op)
+{
+	if (c->stage[op->actor] == LENDING && find_lent(v, c, op) < 0 && may_be_asked(v, op))
+		return true;
+	return config_decides(v, c, op);
+}
+
+void select_let_go(struct step *s, int actor)
+{
+	const struct op *op = s->v->active[actor];
+	int i = find_lent(s->v, &s->c, op);
+
+	if (i >= 0) {
+		s->c.place[i] = HANDED;
+		end_op(s, actor, NR(s->c.line[i]), RES_OK);
+	} else if (may_end_elsewhere(s->v, op)) {
+		stop_waiting(s, actor);
+		s->c.stage[actor] = ENDED;
+	} else {
+		s->dead = true;
+	}
 }
 
 /* It is let go, or elsewhere the message has come back or not. */
@@ -242,10 +282,10 @@ static void go_lending(const struct view *v, const struct config *from, int acto
 	if (i < 0) {
 		if (may_end_elsewhere(v, op))
 			end_elsewhere(v, from, actor, sink);
-		select_go_on(&s, actor, sink);
+		if (may_come_back(v, op))
+			select_go_on(&s, actor, sink);
 	} else if (may_give_up(v, actor, RES_OK)) {
-		s.c.place[i] = HANDED;
-		end_op(&s, actor, NR(from->line[i]), RES_OK);
+		select_let_go(&s, actor);
 		step_end(&s, sink);
 	}
 }
@@ -276,7 +316,7 @@ void select_go(const struct view *v, const struct config *from, int actor,
 		go_lending(v, from, actor, sink);
 		return;
 	}
-	if (may_lend_elsewhere(v, op))
+	if (may_come_back(v, op) || may_be_asked(v, op))
 		lend_elsewhere(v, from, actor, sink);
 	if (!may_end_elsewhere(v, op) && !(gives_up && may_give_up(v, actor, op->result)))
 		return;

@@ -181,6 +181,16 @@ void remove_from_queue(struct config *c, int i)
 	c->queue[n] = 0;
 }
 
+/* Where a selector's message goes to is said when it is finished. */
+int copy_result(const struct op *op, int nr)
+{
+	unsigned int flags = op->flags & ARMED ? op->flags : op_case(op, nr).flags;
+
+	if (flags & BAD)
+		return EFAULT;
+	return flags & SMALL ? EMSGSIZE : RES_OK;
+}
+
 /* @actor copies a message; only the one that it is recorded to have got will do. */
 void begin_copy(struct step *s, int actor, int nr, int sent)
 {
@@ -192,8 +202,9 @@ void begin_copy(struct step *s, int actor, int nr, int sent)
 	s->c.copies[actor] = nr;
 	if (op->result == RES_UNKNOWN)
 		return;
-	if (op_case(op, nr).flags & BAD ? op->result != EFAULT :
-	    op->result != RES_OK || op->got != op_case(&s->v->h->ops[OF(sent)], NR(sent)).value)
+	if (op->result != copy_result(op, nr))
+		s->dead = true;
+	if (op->result == RES_OK && op->got != op_case(&s->v->h->ops[OF(sent)], NR(sent)).value)
 		s->dead = true;
 	if (op->verb == SELECT && op->chosen != nr)
 		s->dead = true;

@@ -34,6 +34,8 @@ void end_closed(struct step *s, int actor, int nr);
 void add_to_line(struct step *s, int actor, int nr, enum place place);
 void remove_from_line(struct config *c, int i);
 void remove_from_queue(struct config *c, int i);
+/* What copying comes to, unless it is killed. */
+int copy_result(const struct op *op, int nr);
 void begin_copy(struct step *s, int actor, int nr, int sent);
 void take(struct step *s, int actor, int nr, int i);
 /* Begins a send or receive; false: it would have to wait. Who had no room was told so. */
@@ -61,6 +63,20 @@ void select_go(const struct view *v, const struct config *from, int actor,
 /* Its message is not lent any more: it tries again, and if it must it waits on. */
 void select_go_on(const struct step *from, int actor, const struct sink *sink);
 void select_leave(const struct view *v, const struct config *from, int actor,
+		  const struct sink *sink);
+/* What is wrong with the arguments, 0: nothing. */
+int select_wrong_case(const struct op *op);
+/* Somebody lets go of it while its message is lent: it has happened then. */
+void select_let_go(struct step *s, int actor);
+
+/* The receiver has failed: the message is where it came from. */
+void copy_failed(const struct view *v, const struct config *from, int actor, int err,
+		 const struct sink *sink);
+
+/* model_selector.c: what is asked of selectors, each one an actor. */
+bool selector_may_copy(const struct view *v, const struct config *c, int selector);
+bool selector_holds(const struct view *v, const struct config *c, int process, int right);
+void selector_ask(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink);
 
 #endif /* HISTORIES_PARTS_H */

@@ -26,20 +26,18 @@ static bool may_come_back(const struct history *h, int chan)
 
 	for (i = 0; i < h->nr_ops; i++)
 		if (op_concerns(&h->ops[i], chan) &&
-		    (h->ops[i].result == EFAULT || h->ops[i].result == RES_UNKNOWN ||
-		     h->ops[i].verb == KILL))
+		    (op_may_fail(&h->ops[i]) || h->ops[i].verb == KILL))
 			return true;
 	return false;
 }
 
-/* All operations but @last have ended before it, and their outcomes are known. */
-static bool is_quiet(const struct history *h, const struct op *last)
+bool is_quiet(const struct history *h, const struct op *last)
 {
 	int i;
 
 	for (i = 0; i < h->nr_ops; i++)
 		if (&h->ops[i] != last && op_concerns(&h->ops[i], last->chan) &&
-		    !ended_before(&h->ops[i], last))
+		    (!ended_before(&h->ops[i], last) || h->ops[i].result == RES_UNKNOWN))
 			return false;
 	return true;
 }
@@ -256,7 +254,7 @@ static bool timed_out_early(struct history *h, struct op *op)
 static bool again_without_being_asked(struct history *h, struct op *op)
 {
 	(void)h;
-	if (op->result != EAGAIN)
+	if (op->result != EAGAIN || !(op->flags & DONTWAIT))
 		return false;
 	op->flags &= ~DONTWAIT;
 	return true;
@@ -267,7 +265,7 @@ static bool fault_without_bad_memory(struct history *h, struct op *op)
 	int nr;
 
 	(void)h;
-	if (op->result != EFAULT)
+	if (op->result != EFAULT || op_asks(op))
 		return false;
 	op->flags &= ~BAD;
 	for (nr = 0; nr < op->nr_cases; nr++)
@@ -332,7 +330,8 @@ static const struct {
 	RULE(seen_one_more_waiting), RULE(seen_one_more_endpoint),
 	RULE(another_case_chosen), RULE(received_by_two_selects),
 	RULE(received_from_a_case_not_chosen), RULE(default_though_closed),
-	RULE(second_chosen_though_first_ready),
+	RULE(second_chosen_though_first_ready), RULE(nothing_though_it_was_ready),
+	RULE(ready_though_disarmed), RULE(disarmed_though_sent), RULE(dropped_message_lost),
 #undef RULE
 };
 

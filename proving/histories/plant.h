@@ -21,6 +21,8 @@ void plant_all(const struct history *h, struct plants *plants);
 /* How many of each, as one comment. */
 void plants_report(const struct plants *plants);
 
+/* All operations but @last have ended before it, and their outcomes are known. */
+bool is_quiet(const struct history *h, const struct op *last);
 /* A close of @chan that ended before @before began; NULL: none. */
 const struct op *closed_before(const struct history *h, int chan, const struct op *before);
 
@@ -30,5 +32,11 @@ bool received_by_two_selects(struct history *h, struct op *op);
 bool received_from_a_case_not_chosen(struct history *h, struct op *op);
 bool default_though_closed(struct history *h, struct op *op);
 bool second_chosen_though_first_ready(struct history *h, struct op *op);
+
+/* plant_selector.c: likewise */
+bool nothing_though_it_was_ready(struct history *h, struct op *op);
+bool ready_though_disarmed(struct history *h, struct op *op);
+bool disarmed_though_sent(struct history *h, struct op *op);
+bool dropped_message_lost(struct history *h, struct op *op);
 
 #endif /* HISTORIES_PLANT_H */

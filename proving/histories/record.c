@@ -139,7 +139,7 @@ static void describe_setting(const int *observer)
 
 	history.seed = shared->seed;
 	history.nr_chans = shared->nr_chans;
-	history.nr_actors = NR_WORKERS + 1;
+	history.nr_actors = NR_ACTORS;
 	history.nr_procs = NR_WORKER_PROCS + 1;
 	memcpy(history.process, actor_process, sizeof(actor_process));
 	for (chan = 0; chan < shared->nr_chans; chan++) {
@@ -161,7 +161,7 @@ static void reset_notes(void)
 	shared->nr_ready = 0;
 	shared->nr_put_away = 0;
 	shared->origin_ns = time_now();
-	for (nr = 0; nr <= NR_WORKERS; nr++)
+	for (nr = 0; nr < NR_ACTORS; nr++)
 		shared->notes[nr].nr = 0;
 }
 
@@ -198,6 +198,10 @@ static void set_scene(unsigned long long seed)
 
 /* --- writing it down ----------------------------------------------------------------- */
 
+/* A selector is armed but a few times. */
+_Static_assert((NR_WORKERS + 1) * OPS_PER_ACTOR + NR_WORKERS * MOST_OPS <= MAX_OPS,
+	       "all notes fit into a history");
+
 static int compare_starts(const void *a, const void *b)
 {
 	const struct op *x = a, *y = b;
@@ -211,10 +215,8 @@ static void collect_notes(void)
 	struct op *op;
 	int nr, i;
 
-	for (nr = 0; nr <= NR_WORKERS; nr++) {
+	for (nr = 0; nr < NR_ACTORS; nr++) {
 		notes = &shared->notes[nr];
-		if (nr < NR_WORKERS && !takes_part(nr))
-			continue;
 		for (i = 0; i < notes->nr; i++) {
 			op = &history.ops[history.nr_ops++];
 			*op = notes->ops[i];

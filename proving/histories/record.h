@@ -20,14 +20,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <linux/hsk.h>
+
 #include "history.h"
 
 #define NSEC_PER_SEC	1000000000LL
-#define NR_WORKERS	5			/* actors beside the manager */
-#define MANAGER		NR_WORKERS		/* the last actor */
+#define NR_WORKERS	5			/* actors beside the manager and selectors */
+#define MANAGER		NR_WORKERS
+#define NR_ACTORS	(2 * NR_WORKERS + 1)	/* a selector for each worker, at the end */
+#define SELECTOR_OF(nr)	(MANAGER + 1 + (nr))
 #define NR_WORKER_PROCS	4			/* the first has two threads */
 #define MANAGER_PROC	NR_WORKER_PROCS
-#define OPS_PER_ACTOR	32
+#define OPS_PER_ACTOR	32			/* notes, at most */
+#define MOST_OPS	6			/* what it does by its own choice */
 #define MAX_ENDPOINTS	4			/* of an actor, per channel */
 
 struct notes {
@@ -54,7 +59,7 @@ struct shared {
 	uint32_t invited[NR_WORKERS];	/* to which history last */
 	uint8_t rights[NR_WORKERS][MAX_CHANS];	/* of its first endpoint; 0: none */
 	long stamps;
-	struct notes notes[NR_WORKERS + 1];
+	struct notes notes[NR_ACTORS];
 };
 
 /* An actor's own. */
@@ -62,12 +67,21 @@ struct actor {
 	int nr;
 	unsigned long long random;
 	int nr_ops;			/* values sent so far */
+	int selector;			/* -1: has none */
 	int fd[MAX_CHANS][MAX_ENDPOINTS];
 	int rights[MAX_CHANS][MAX_ENDPOINTS];	/* 0: none there */
 };
 
+/* What the kernel is given for a select, and gives back. */
+struct request {
+	uint64_t value[MAX_CASES];
+	uint64_t *slow[MAX_CASES];	/* NULL: the message is in @value */
+	struct hsk_msghdr msg[MAX_CASES];
+	struct hsk_select_case cases[MAX_CASES];
+};
+
 extern struct shared *shared;
-extern const int actor_process[NR_WORKERS + 1];
+extern const int actor_process[NR_ACTORS];
 
 /* actor.c: operations */
 void actor_init(struct actor *actor, int nr, unsigned long long seed);
@@ -77,12 +91,16 @@ void actor_do_random(struct actor *actor);
 void actor_info(struct actor *actor, int chan);
 bool actor_close(struct actor *actor, int chan);
 bool actor_release(struct actor *actor, int chan);
+void actor_transfer(struct actor *actor, int chan, unsigned int flags);
+void actor_dawdle(struct actor *actor);
 void actor_put_away(struct actor *actor);
 int actor_choose_endpoint(struct actor *actor, int chan, int right);
 unsigned int actor_choose_waiting(struct actor *actor, struct op *op);
 enum verb actor_choose_direction(struct actor *actor, int chan, int n);
 int actor_new_value(struct actor *actor);
 struct op *note_begin(struct actor *actor, enum verb verb, int chan, int arg);
+struct op *note_begin_for(int nr, enum verb verb, int chan, int arg);
+int notes_left(const struct actor *actor);
 void note_start(struct op *op);
 void note_end(struct op *op, int result);
 int endpoint_dup(int fd, int rights);
@@ -91,6 +109,13 @@ long long time_now(void);
 
 /* actor_select.c */
 void actor_select(struct actor *actor, int chan);
+/* Adds cases; an endpoint of one of them, -1: there are none. */
+int request_fill(struct request *r, struct actor *actor, struct op *op, int chan);
+/* What the chosen case came to, with that result. */
+int request_outcome(const struct request *r, struct op *op, int result);
+
+/* actor_selector.c */
+void actor_selector(struct actor *actor, int chan);
 
 /* slow.c: memory of an actor in this process */
 bool memory_init(int process);

@@ -214,7 +214,8 @@ static void end_op(const struct op *op)
 
 static bool is_there(const struct config *c, const struct op *op, bool only_decided)
 {
-	return only_decided ? is_decided(c, op) : c->stage[op->actor] == ENDED;
+	return only_decided ? config_may_decide(&search.view, c, op) :
+			      c->stage[op->actor] == ENDED;
 }
 
 /* Fills @after from @before: @op has ended, or at least is decided. */

@@ -13,9 +13,8 @@
 
 #include "record.h"
 
-/* How many operations an actor does in a history. */
+/* How few operations an actor does in a history. */
 #define MIN_OPS	2
-#define OPS	5
 
 struct worker {
 	int nr;
@@ -85,7 +84,7 @@ static void take_part(struct worker *worker, int manager)
 	adopt_endpoints(&actor, manager);
 	add_one(&shared->nr_ready);
 	await_number(&shared->go, worker->round);
-	for (n = MIN_OPS + actor_random(&actor, OPS); n; n--)
+	for (n = MIN_OPS + actor_random(&actor, MOST_OPS - MIN_OPS + 1); n; n--)
 		actor_do_random(&actor);
 	__atomic_store_n(&shared->done[worker->nr], worker->round, __ATOMIC_SEQ_CST);
 	await_number(&shared->over, worker->round);
