@@ -20,6 +20,7 @@ void actor_init(struct actor *actor, int nr, unsigned long long seed)
 	memset(actor, 0, sizeof(*actor));
 	actor->nr = nr;
 	actor->selector = -1;
+	actor->ctx = -1;
 	actor->random = seed * 6364136223846793005ULL + nr * 1442695040888963407ULL + 1;
 	actor_random(actor, 2);
 	actor_random(actor, 2);
@@ -148,6 +149,8 @@ void actor_put_away(struct actor *actor)
 	if (actor->selector >= 0)
 		close(actor->selector);
 	actor->selector = -1;
+	close(actor->ctx);
+	actor->ctx = -1;
 }
 
 int endpoint_dup(int fd, int rights)
@@ -176,20 +179,36 @@ int endpoint_look(int fd, struct snapshot *is)
 
 /* --- operations -------------------------------------------------------------------------- */
 
-static int do_send(int fd, const struct op *op)
+int actor_ctx(const struct actor *actor, const struct op *op)
+{
+	return op->flags & CTX ? actor->ctx : 0;
+}
+
+static unsigned int op_flags(const struct op *op)
+{
+	return (op->flags & DONTWAIT ? HSK_OP_F_DONTWAIT : 0) |
+	       (op->flags & CTX ? HSK_OP_F_CTX : 0);
+}
+
+static int do_send(struct actor *actor, int fd, struct op *op)
 {
 	__u64 value = op->arg;
 	struct iovec vec = { op->flags & BAD ? memory_bad(op->actor) : &value, sizeof(value) };
 	struct hsk_send_args args = {
 		.size = sizeof(args),
-		.flags = op->flags & DONTWAIT ? HSK_OP_F_DONTWAIT : 0,
+		.flags = op_flags(op),
 		.deadline = op->flags & DEADLINE ? op->deadline + shared->origin_ns : 0,
 		.msg.data = (uintptr_t)vec.iov_base,
 		.msg.len = vec.iov_len,
+		.ctx = actor_ctx(actor, op),
 	};
+	int ret;
 
-	if (!(op->flags & BY_RW))
-		return ioctl(fd, HSK_IOC_SEND, &args) ? errno : 0;
+	if (!(op->flags & BY_RW)) {
+		ret = ioctl(fd, HSK_IOC_SEND, &args) ? errno : 0;
+		op->got = args.ctx_reason;
+		return ret;
+	}
 	return pwritev2(fd, &vec, 1, -1, op->flags & DONTWAIT ? RWF_NOWAIT : 0) < 0 ? errno : 0;
 }
 
@@ -203,7 +222,7 @@ static int do_read(int fd, struct op *op, struct iovec *vec)
 	return len ? 0 : RES_CLOSED;
 }
 
-static int do_recv(int fd, struct op *op)
+static int do_recv(struct actor *actor, int fd, struct op *op)
 {
 	__u64 value = 0, *slow = op->flags & SLOW ? memory_slow(op->actor) : NULL;
 	struct iovec vec = {
@@ -212,17 +231,21 @@ static int do_recv(int fd, struct op *op)
 	};
 	struct hsk_recv_args args = {
 		.size = sizeof(args),
-		.flags = op->flags & DONTWAIT ? HSK_OP_F_DONTWAIT : 0,
+		.flags = op_flags(op),
 		.deadline = op->flags & DEADLINE ? op->deadline + shared->origin_ns : 0,
 		.msg.data = (uintptr_t)vec.iov_base,
 		.msg.len = vec.iov_len,
+		.ctx = actor_ctx(actor, op),
 	};
 	int ret;
 
+	op->got = 0;
 	if (op->flags & BY_RW)
 		ret = do_read(fd, op, &vec);
 	else
 		ret = ioctl(fd, HSK_IOC_RECV, &args) ? errno : 0;
+	if (ret && op->flags & CTX)
+		op->got = args.ctx_reason;
 	if (!ret && !(op->flags & BY_RW) && args.msg.flags & HSK_MSG_F_CLOSED) {
 		op->got = args.msg.reason;
 		return RES_CLOSED;
@@ -252,6 +275,8 @@ static void choose_flags(struct actor *actor, enum verb verb, struct op *op)
 	if (!actor_random(actor, 3))
 		op->flags |= BY_RW;
 	op->flags |= actor_choose_waiting(actor, op);
+	if (!(op->flags & BY_RW) && !actor_random(actor, 4))
+		op->flags |= CTX;
 	if (verb == RECV && !actor_random(actor, 3))
 		op->flags |= SLOW;
 	if (!actor_random(actor, verb == RECV ? 7 : 25))
@@ -299,7 +324,7 @@ void actor_transfer(struct actor *actor, int chan, unsigned int flags)
 		op->flags |= NORIGHT;
 	fd = actor->fd[chan][n];
 	note_start(op);
-	note_end(op, verb == SEND ? do_send(fd, op) : do_recv(fd, op));
+	note_end(op, verb == SEND ? do_send(actor, fd, op) : do_recv(actor, fd, op));
 }
 
 void actor_info(struct actor *actor, int chan)
@@ -313,9 +338,25 @@ void actor_info(struct actor *actor, int chan)
 	note_end(op, endpoint_look(actor->fd[chan][n], &op->info));
 }
 
+static const int reasons[] = { 0, -ECANCELED, -ETIMEDOUT, 7, 1000000 };
+
+/* From its end on nobody who was given the context goes on waiting. */
+void actor_cancel(struct actor *actor)
+{
+	struct hsk_close_args args = {
+		.size = sizeof(args), .reason = reasons[actor_random(actor, 5)],
+	};
+	struct op *op = note_begin(actor, CANCEL, -1, args.reason);
+
+	if (!op)
+		return;
+	note_start(op);
+	note_end(op, ioctl(actor->ctx, HSK_IOC_CLOSE, &args) ? errno : 0);
+	__atomic_store_n(&shared->canceled, 1, __ATOMIC_SEQ_CST);
+}
+
 bool actor_close(struct actor *actor, int chan)
 {
-	static const int reasons[] = { 0, -ECANCELED, -ETIMEDOUT, 7, 1000000 };
 	int n = actor_choose_endpoint(actor, chan, RIGHT_W);
 	struct hsk_close_args args = { .size = sizeof(args) };
 	struct op *op;
@@ -393,8 +434,10 @@ void actor_do_random(struct actor *actor)
 		actor_selector(actor, chan);
 	else if (dice < 35)
 		actor_select(actor, chan);
-	else if (dice < 80)
+	else if (dice < 78)
 		actor_transfer(actor, chan, 0);
+	else if (dice < 80)
+		actor_cancel(actor);
 	else if (dice < 87)
 		actor_info(actor, chan);
 	else if (dice < 90)

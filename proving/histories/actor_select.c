@@ -44,18 +44,21 @@ int request_outcome(const struct request *r, struct op *op, int result)
 	return RES_OK;
 }
 
-static int do_select(int fd, struct op *op, struct request *r)
+static int do_select(struct actor *actor, int fd, struct op *op, struct request *r)
 {
 	struct hsk_select_args args = {
 		.size = sizeof(args),
 		.flags = (op->flags & DONTWAIT ? HSK_OP_F_DONTWAIT : 0) |
+			 (op->flags & CTX ? HSK_OP_F_CTX : 0) |
 			 (op->flags & ORDERED ? HSK_SELECT_F_ORDERED : 0),
 		.deadline = op->flags & DEADLINE ? op->deadline + shared->origin_ns : 0,
 		.cases = (uintptr_t)r->cases,
 		.nr_cases = op->nr_cases,
+		.ctx = actor_ctx(actor, op),
 	};
 	int ret = ioctl(fd, HSK_IOC_SELECT, &args);
 
+	op->got = args.ctx_reason;
 	if (ret < 0)
 		return errno;
 	op->chosen = ret;
@@ -128,6 +131,8 @@ void actor_select(struct actor *actor, int chan)
 	op->flags = actor_choose_waiting(actor, op);
 	if (!actor_random(actor, 3))
 		op->flags |= ORDERED;
+	if (!actor_random(actor, 4))
+		op->flags |= CTX;
 	note_start(op);
-	note_end(op, do_select(fd, op, &r));
+	note_end(op, do_select(actor, fd, op, &r));
 }

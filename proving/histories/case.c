@@ -15,6 +15,7 @@ static const struct {
 } flag_words[] = {
 	{ "dontwait", DONTWAIT }, { "bad", BAD }, { "small", SMALL }, { "noright", NORIGHT },
 	{ "slow", SLOW }, { "ordered", ORDERED }, { "armed", ARMED },
+	{ "ctx", CTX },
 };
 
 /* --- words --------------------------------------------------------------------------- */
@@ -22,11 +23,15 @@ static const struct {
 bool int_parse(const char *word, int *value)
 {
 	char *end;
+	int read;
 
 	if (!word)
 		return false;
-	*value = strtol(word, &end, 10);
-	return end != word && !*end;
+	read = strtol(word, &end, 10);
+	if (end == word || *end)
+		return false;
+	*value = read;
+	return true;
 }
 
 bool name_parse(const char *word, char letter, int limit, int *value)
@@ -120,6 +125,11 @@ bool op_receives(const struct op *op)
 	if (op->verb != SELECT)
 		return op->verb == RECV;
 	return op->chosen != NO_CASE && op->cases[op->chosen].verb == RECV;
+}
+
+bool op_tells_reason(const struct op *op)
+{
+	return op->flags & CTX && (op->result == ECANCELED || op->result == ETIMEDOUT);
 }
 
 bool op_asks(const struct op *op)

@@ -13,7 +13,7 @@ static int value_of(const struct view *v, int sent)
 
 static const char * const stage_words[] = {
 	"idle", "has had no effect yet", "waits", "copies", "has happened", "counted down",
-	"closed", "leaves", "has lent its message",
+	"closed", "leaves", "has lent its message", "may not wait",
 };
 
 void config_describe(const struct view *v, const struct config *c, FILE *to)
@@ -34,7 +34,10 @@ void config_describe(const struct view *v, const struct config *c, FILE *to)
 	fprintf(to, c->nr_line ? "; waiting to receive:" : " empty; waiting to receive:");
 	for (i = 0; i < c->nr_queue; i++)
 		fprintf(to, " a%d", OF(c->queue[i]));
-	fprintf(to, c->nr_queue ? "\n" : " nobody\n");
+	fprintf(to, c->nr_queue ? "" : " nobody");
+	if (c->canceled)
+		fprintf(to, "; context closed %d", c->ctx_reason);
+	fputc('\n', to);
 	for (i = 0; i < v->h->nr_actors; i++) {
 		if (!v->active[i])
 			continue;

@@ -19,7 +19,7 @@ static const struct {
 	{ "info", INFO, 0 }, { "signal", SIGNAL, 0 }, { "kill", KILL, 0 },
 	{ "select", SELECT, 0 },
 	{ "arm", ARM, 0 }, { "poll", POLL, 0 }, { "finish", FINISH, 0 },
-	{ "disarm", DISARM, 0 }, { "drop", DROP, 0 },
+	{ "disarm", DISARM, 0 }, { "drop", DROP, 0 }, { "cancel", CANCEL, 0 },
 };
 
 static const struct {
@@ -29,8 +29,9 @@ static const struct {
 	{ "ok", RES_OK }, { "closed", RES_CLOSED }, { "?", RES_UNKNOWN },
 	{ "disarmed", RES_DISARMED },
 	{ "EAGAIN", EAGAIN }, { "EALREADY", EALREADY }, { "EBADF", EBADF },
-	{ "EFAULT", EFAULT }, { "EINTR", EINTR }, { "EMSGSIZE", EMSGSIZE }, { "EPERM", EPERM },
-	{ "EPIPE", EPIPE }, { "ETIMEDOUT", ETIMEDOUT },
+	{ "ECANCELED", ECANCELED }, { "EFAULT", EFAULT }, { "EINTR", EINTR },
+	{ "EMSGSIZE", EMSGSIZE }, { "EPERM", EPERM }, { "EPIPE", EPIPE },
+	{ "ETIMEDOUT", ETIMEDOUT },
 };
 
 static const char * const rights_words[] = { "none", "r", "w", "rw" };
@@ -85,6 +86,7 @@ static bool parse_arg(struct op *op)
 	switch (op->verb) {
 	case SEND:
 	case CLOSE:
+	case CANCEL:
 		return int_parse(strtok(NULL, BLANKS), &op->arg);
 	case RELEASE:
 	case DUP:
@@ -173,6 +175,8 @@ static bool parse_result(struct op *op)
 		op->result = results[i].result;
 	else if (sscanf(word, "errno-%d", &op->result) != 1)
 		return false;
+	if (op_tells_reason(op))
+		return int_parse(strtok(NULL, BLANKS), &op->got);
 	if (op->result != RES_CLOSED)
 		return true;
 	op->got = REASON_UNTOLD;
@@ -190,7 +194,8 @@ static bool fits_its_end(const struct op *op)
 /* Of no channel is what concerns processes or selectors, or has cases, and nothing else. */
 static bool fits_its_channel(const struct op *op)
 {
-	bool of_none = op->verb == SIGNAL || op->verb == KILL || op->verb == SELECT || op_asks(op);
+	bool of_none = op->verb == SIGNAL || op->verb == KILL || op->verb == CANCEL ||
+		       op->verb == SELECT || op_asks(op);
 
 	return (op->chan < 0) == of_none && (op->verb == SELECT) == (op->nr_cases > 0);
 }
@@ -316,6 +321,7 @@ static void print_arg(const struct op *op, FILE *to)
 	switch (op->verb) {
 	case SEND:
 	case CLOSE:
+	case CANCEL:
 		fprintf(to, " %d", op->arg);
 		break;
 	case RELEASE:
@@ -371,7 +377,7 @@ static void print_result(const struct op *op, FILE *to)
 		fprintf(to, "%s", results[i].word);
 	else
 		fprintf(to, "errno-%d", op->result);
-	if (op->result == RES_CLOSED && !(op->flags & BY_RW))
+	if ((op->result == RES_CLOSED && !(op->flags & BY_RW)) || op_tells_reason(op))
 		fprintf(to, " %d", op->got);
 }
 

@@ -37,10 +37,13 @@
  *	arm aN, poll aN, finish aN,	of no channel, asked of a selector; ok; poll and
  *	disarm aN, drop aN		finish: EAGAIN, disarm: EALREADY
  *	signal aN, kill pN		of no channel; ok
+ *	cancel REASON			of no channel: closes the context; ok, EPIPE
  *
  * bad: its buffer can't be accessed; small: it has no room for any message; slow: its
  * buffer can only be accessed after a while; noright: it used an endpoint that lacks the
- * right. A kill ends when the process is reaped. A case of a select is "c0 send VALUE" or
+ * right. There is one context, which what has the word ctx was given: send, recv, select.
+ * Where the word is, ECANCELED and ETIMEDOUT are followed by the reason that was told, 0:
+ * none. A kill ends when the process is reaped. A case of a select is "c0 send VALUE" or
  * "c0 recv", and then what holds for this one: bad, small, slow, noright. For instance
  *
  *	5 8 a1 select ordered c0 send 201 c1 recv small = case 1 EMSGSIZE
@@ -93,6 +96,7 @@ enum verb {
 	SEND, RECV, CLOSE, RELEASE, DUP, INFO, SIGNAL, KILL, SELECT,
 	/* Asked of a selector: */
 	ARM, POLL, FINISH, DISARM, DROP,
+	CANCEL,
 };
 
 enum {
@@ -105,6 +109,7 @@ enum {
 	SLOW		= 1 << 6,
 	ORDERED		= 1 << 7,
 	ARMED		= 1 << 8,	/* by a selector */
+	CTX		= 1 << 9,	/* with the context */
 };
 
 struct snapshot {
@@ -175,6 +180,8 @@ struct one_case op_case(const struct op *op, int nr);
 bool op_receives(const struct op *op);
 /* It may have taken a message, and given it back. */
 bool op_may_fail(const struct op *op);
+/* It says why the context has ended it, or that it has not. */
+bool op_tells_reason(const struct op *op);
 /* Something that is asked of a selector. */
 bool op_asks(const struct op *op);
 /* Has it to do with this channel? */

@@ -15,7 +15,7 @@ static bool is_of_two_channels(const struct op *op)
 	if (op->verb != SELECT || op->nr_cases != 2 || op->cases[0].chan == op->cases[1].chan)
 		return false;
 	return op->chosen != NO_CASE || op->result == EAGAIN || op->result == EINTR ||
-	       op->result == ETIMEDOUT;
+	       op->result == ETIMEDOUT || op->result == ECANCELED || op->result == RES_DISARMED;
 }
 
 static int compare_stamps(const void *a, const void *b)

@@ -62,6 +62,25 @@ static int count_places(void)
 	return n;
 }
 
+/* Somebody who need not be helped, because the context is closed. */
+static bool is_canceled(int nr)
+{
+	const struct op *last = last_of(nr);
+
+	return __atomic_load_n(&shared->canceled, __ATOMIC_ACQUIRE) && last && last->flags & CTX &&
+	       __atomic_load_n(&last->end, __ATOMIC_ACQUIRE) == NO_STAMP;
+}
+
+static bool is_one_canceled(void)
+{
+	int nr;
+
+	for (nr = 0; nr < NR_WORKERS; nr++)
+		if (is_under_way(nr) && is_canceled(nr))
+			return true;
+	return false;
+}
+
 static bool has_notes(int beyond)
 {
 	return shared->notes[MANAGER].nr + beyond < OPS_PER_ACTOR;
@@ -121,8 +140,10 @@ void meddle(void)
 	nanosleep(&ts, NULL);
 	if (dice < 55)
 		actor_info(&manager, chan);
-	else if (dice < 85)
+	else if (dice < 80)
 		send_signal();
+	else if (dice < 85)
+		actor_cancel(&manager);
 	else if (dice < 86)
 		kill_process();
 	else if (dice < 93)
@@ -149,6 +170,8 @@ static void help(void)
 		return;
 	if (dice < 35)
 		kill_process();
+	else if (dice < 55 && !shared->canceled)
+		actor_cancel(&manager);
 	else
 		send_signal();
 }
@@ -187,13 +210,15 @@ bool see_to_the_end(void)
 {
 	const struct timespec while_others_run = { .tv_nsec = 20000 };
 	long long begin = time_now(), now;
-	bool all_seen;
+	bool all_seen, canceled;
 	int blocked;
 
 	while (count_under_way()) {
+		canceled = is_one_canceled();
 		blocked = count_blocked(&all_seen);
 		now = time_now();
-		if (blocked >= count_places() || (!all_seen && now - begin > UNSEEN_NS)) {
+		if (!canceled && (blocked >= count_places() ||
+				  (!all_seen && now - begin > UNSEEN_NS))) {
 			help();
 			begin = time_now();
 		} else if (now - begin > stuck_ns) {

@@ -15,7 +15,7 @@ static void begin_transfer(struct step *s, int actor)
 	else if (try_case(s, actor, 0))
 		return;
 	else if (op->flags & DONTWAIT)
-		end_op(s, actor, 0, EAGAIN);
+		refuse(s, actor, 0);
 	else
 		queue_up(s, actor, 0);
 }
@@ -28,6 +28,17 @@ static void begin_close(struct step *s, int actor)
 	}
 	end_op(s, actor, 0, RES_OK);
 	shut(s, s->v->active[actor]->arg);
+}
+
+static void begin_cancel(struct step *s, int actor)
+{
+	if (s->c.canceled) {
+		end_op(s, actor, 0, EPIPE);
+		return;
+	}
+	end_op(s, actor, 0, RES_OK);
+	s->c.canceled = 1;
+	s->c.ctx_reason = s->v->active[actor]->arg;
 }
 
 /* Places that may be counted or not. */
@@ -183,6 +194,9 @@ static void step_first(struct step *s, int actor)
 	case CLOSE:
 		begin_close(s, actor);
 		break;
+	case CANCEL:
+		begin_cancel(s, actor);
+		break;
 	case RELEASE:
 		count_down(s, actor, process, op->arg);
 		break;
@@ -199,7 +213,19 @@ static void step_first(struct step *s, int actor)
 	}
 }
 
-bool may_give_up(const struct view *v, int actor, int with)
+bool told_by_context(const struct config *c, const struct op *op)
+{
+	int result = c->ctx_reason == -ETIMEDOUT ? ETIMEDOUT : ECANCELED;
+
+	return op->flags & CTX && c->canceled && op->result == result && op->got == c->ctx_reason;
+}
+
+int gives_up_with(const struct op *op)
+{
+	return op->result == ETIMEDOUT || op->result == ECANCELED ? op->result : EINTR;
+}
+
+bool may_give_up(const struct view *v, const struct config *c, int actor, int with)
 {
 	const struct op *op = v->active[actor];
 	bool late = op->flags & DEADLINE && (v->now == NO_TIME || v->now >= op->deadline);
@@ -208,9 +234,12 @@ bool may_give_up(const struct view *v, int actor, int with)
 	case EINTR:
 		return v->signals[actor] > 0;
 	case ETIMEDOUT:
-		return late;
+		return (late && !(op->flags & CTX && op->got)) || told_by_context(c, op);
+	case ECANCELED:
+		return told_by_context(c, op);
 	default:
-		return late || v->signals[actor] > 0 || is_killed(v, actor);
+		return late || (op->flags & CTX && c->canceled) || v->signals[actor] > 0 ||
+		       is_killed(v, actor);
 	}
 }
 
@@ -221,7 +250,7 @@ static void give_up(const struct view *v, const struct config *from, int actor,
 	struct step s;
 	int i;
 
-	if (!may_give_up(v, actor, op->result))
+	if (!may_give_up(v, from, actor, op->result))
 		return;
 	step_begin(&s, v, from);
 	i = op->verb == SEND ? find_in_line(from, NTH(op_index(v, actor), 0)) : -1;
@@ -229,9 +258,24 @@ static void give_up(const struct view *v, const struct config *from, int actor,
 		s.c.place[i] = HANDED;
 		end_op(&s, actor, 0, RES_OK);
 	} else {
-		end_op(&s, actor, 0, op->result == ETIMEDOUT ? ETIMEDOUT : EINTR);
+		end_op(&s, actor, 0, gives_up_with(op));
 	}
 	step_end(&s, sink);
+}
+
+/* Nothing was ready; a context is looked at after that. */
+static void be_refused(const struct view *v, const struct config *from, int actor,
+		       const struct sink *sink)
+{
+	const struct op *op = v->active[actor];
+	bool told = !from->canceled || op->result == RES_UNKNOWN || told_by_context(from, op);
+	int nr = op->verb == SELECT ? NO_CASE : 0;
+	struct step s;
+
+	step_begin(&s, v, from);
+	end_op(&s, actor, nr, from->canceled ? gives_up_with(op) : EAGAIN);
+	if (told)
+		step_end(&s, sink);
 }
 
 static void copy_done(const struct view *v, const struct config *from, int actor,
@@ -369,6 +413,9 @@ void config_steps(const struct view *v, const struct config *from, int actor,
 			select_go(v, from, actor, &sink);
 		else
 			give_up(v, from, actor, &sink);
+		break;
+	case REFUSED:
+		be_refused(v, from, actor, &sink);
 		break;
 	case LEAVING:
 		select_leave(v, from, actor, &sink);

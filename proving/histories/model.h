@@ -35,6 +35,11 @@
  * Giving up.	Who waits may do so by its deadline when that has passed, by a signal
  *	that was sent to it, or killed: it leaves, and has had no effect. A sender whose
  *	message is LENT ends with success instead, and the message is HANDED.
+ * Context.	It is open or closed with a reason; cancel closes it, or says EPIPE. Who
+ *	waits and was given it may give up once it is closed: with ETIMEDOUT if the reason is
+ *	-ETIMEDOUT, else with ECANCELED, and tells the reason. If it was closed before it
+ *	began to wait, no signal and no deadline comes first. With DONTWAIT, if nothing was
+ *	ready, it is looked at a step later (REFUSED).
  * CLOSE.	Closed: EPIPE. Else the channel is closed. Those WAITING leave and end with
  *	EPIPE; those LENT become HANDED, and their senders end with success.
  * release (close(2)), and the death of a process for each of its endpoints: the
@@ -108,11 +113,12 @@
 enum place { NOWHERE, BUFFERED, TAKEN, WAITING, LENT, HANDED };
 
 /* Where an actor's operation is. COUNTED and SHUT belong to releases. */
-enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT, LEAVING, LENDING };
+enum stage { IDLE, BEGUN, BLOCKED, COPYING, ENDED, COUNTED, SHUT, LEAVING, LENDING, REFUSED };
 
 /* One possible state of the channel and of the operations under way. No padding. */
 struct config {
 	int reason;
+	int ctx_reason;
 	unsigned short line[MAX_LINE];	/* sends of operations */
 	/* COPYING: the message, as in the line. COUNTED, SHUT: rights that ended. */
 	unsigned short held[MAX_ACTORS];
@@ -125,11 +131,12 @@ struct config {
 	unsigned char nr_queue;
 	unsigned char closed;
 	unsigned char sent, received, drained;
-	unsigned char unused[2];	/* in place of padding: states are compared as bytes */
+	unsigned char canceled;		/* the context is closed, for ctx_reason */
+	unsigned char unused;		/* in place of padding: states are compared as bytes */
 };
 
 _Static_assert(sizeof(struct config) ==
-	       (4 + MAX_CASES) * MAX_ACTORS + 3 * MAX_LINE + 4 * MAX_PROCS + 12,
+	       (4 + MAX_CASES) * MAX_ACTORS + 3 * MAX_LINE + 4 * MAX_PROCS + 16,
 	       "there is padding in struct config");
 _Static_assert(NTH(MAX_OPS, 0) <= 0xffff && NTH(MAX_ACTORS, 0) <= 0xff, "numbers fit");
 

@@ -75,7 +75,7 @@ static void none_ready(struct step *s, int actor, int first, const struct sink *
 	if (s->c.stage[actor] == LENDING) {
 		s->c.stage[actor] = BLOCKED;
 	} else if (op->flags & DONTWAIT) {
-		end_op(s, actor, NO_CASE, EAGAIN);
+		refuse(s, actor, NO_CASE);
 	} else {
 		for (i = 0; i < op->nr_cases; i++) {
 			nr = (first + i) % op->nr_cases;
@@ -239,7 +239,7 @@ bool config_decides(const struct view *v, const struct config *c, const struct o
 	int i;
 
 	if (stage != LENDING)
-		return stage == COPYING || stage == ENDED || stage == LEAVING;
+		return stage == COPYING || stage == ENDED || stage == LEAVING || stage == REFUSED;
 	i = find_lent(v, c, op);
 	if (i < 0)
 		return may_be_asked(v, op) && !may_come_back(v, op);
@@ -284,7 +284,7 @@ static void go_lending(const struct view *v, const struct config *from, int acto
 			end_elsewhere(v, from, actor, sink);
 		if (may_come_back(v, op))
 			select_go_on(&s, actor, sink);
-	} else if (may_give_up(v, actor, RES_OK)) {
+	} else if (may_give_up(v, from, actor, RES_OK)) {
 		select_let_go(&s, actor);
 		step_end(&s, sink);
 	}
@@ -308,8 +308,7 @@ void select_go(const struct view *v, const struct config *from, int actor,
 {
 	const struct op *op = v->active[actor];
 	bool gives_up = op->result == RES_UNKNOWN ||
-			(op->chosen == NO_CASE &&
-			 (op->result == EINTR || op->result == ETIMEDOUT));
+			(op->chosen == NO_CASE && op->result == gives_up_with(op));
 	struct step s;
 
 	if (from->stage[actor] == LENDING) {
@@ -318,7 +317,7 @@ void select_go(const struct view *v, const struct config *from, int actor,
 	}
 	if (may_come_back(v, op) || may_be_asked(v, op))
 		lend_elsewhere(v, from, actor, sink);
-	if (!may_end_elsewhere(v, op) && !(gives_up && may_give_up(v, actor, op->result)))
+	if (!may_end_elsewhere(v, op) && !(gives_up && may_give_up(v, from, actor, op->result)))
 		return;
 	step_begin(&s, v, from);
 	s.c.stage[actor] = LEAVING;

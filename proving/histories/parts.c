@@ -281,11 +281,24 @@ bool try_case(struct step *s, int actor, int nr)
 	return try_recv(s, actor, nr);
 }
 
+void refuse(struct step *s, int actor, int nr)
+{
+	if (s->v->active[actor]->flags & CTX)
+		s->c.stage[actor] = REFUSED;
+	else
+		end_op(s, actor, nr, EAGAIN);
+}
+
 void queue_up(struct step *s, int actor, int nr)
 {
+	const struct op *op = s->v->active[actor];
 	struct config *c = &s->c;
 
-	if (op_case(s->v->active[actor], nr).verb == SEND)
+	/* The context is looked at before anything else. */
+	if (op->flags & CTX && c->canceled &&
+	    (op->result == EINTR || (op->result == ETIMEDOUT && !op->got)))
+		s->dead = true;
+	if (op_case(op, nr).verb == SEND)
 		add_to_line(s, actor, nr, WAITING);
 	else
 		c->queue[c->nr_queue++] = NTH(actor, nr);

@@ -40,6 +40,8 @@ void begin_copy(struct step *s, int actor, int nr, int sent);
 void take(struct step *s, int actor, int nr, int i);
 /* Begins a send or receive; false: it would have to wait. Who had no room was told so. */
 bool try_case(struct step *s, int actor, int nr);
+/* It may not wait. */
+void refuse(struct step *s, int actor, int nr);
 void queue_up(struct step *s, int actor, int nr);
 
 /* What happens by itself, and a close with it. */
@@ -54,8 +56,12 @@ struct sink {
 
 void step_begin(struct step *s, const struct view *v, const struct config *from);
 void step_end(struct step *s, const struct sink *sink);
-/* Something that ends a wait has come: a signal, the deadline, a kill. */
-bool may_give_up(const struct view *v, int actor, int with);
+/* Something that ends a wait has come: a signal, the deadline, the context, a kill. */
+bool may_give_up(const struct view *v, const struct config *c, int actor, int with);
+/* What it is then told, as it was recorded. */
+int gives_up_with(const struct op *op);
+/* What the context, being closed, tells. */
+bool told_by_context(const struct config *c, const struct op *op);
 void select_begin(const struct view *v, const struct config *from, int actor,
 		  const struct sink *sink);
 void select_go(const struct view *v, const struct config *from, int actor,

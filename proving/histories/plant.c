@@ -5,8 +5,6 @@
 #include "plant.h"
 #include "search.h"
 
-#define NO_SUCH_VALUE	99991
-
 /* --- questions to a history ------------------------------------------------------------------ */
 
 static bool got_message(const struct op *op)
@@ -245,7 +243,7 @@ static bool interrupted_by_nothing(struct history *h, struct op *op)
 static bool timed_out_early(struct history *h, struct op *op)
 {
 	(void)h;
-	if (op->result != ETIMEDOUT || op->end_ns == NO_TIME)
+	if (op->result != ETIMEDOUT || op->end_ns == NO_TIME || (op->flags & CTX && op->got))
 		return false;
 	op->deadline = op->end_ns + 1;
 	return true;
@@ -332,6 +330,8 @@ static const struct {
 	RULE(received_from_a_case_not_chosen), RULE(default_though_closed),
 	RULE(second_chosen_though_first_ready), RULE(nothing_though_it_was_ready),
 	RULE(ready_though_disarmed), RULE(disarmed_though_sent), RULE(dropped_message_lost),
+	RULE(canceled_by_nobody), RULE(canceled_for_another_reason),
+	RULE(again_though_canceled), RULE(interrupted_though_canceled),
 #undef RULE
 };
 

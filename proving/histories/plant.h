@@ -9,7 +9,10 @@
 
 #include "history.h"
 
-#define MAX_RULES	32
+#define MAX_RULES	48
+
+/* That no message and no reason is. */
+#define NO_SUCH_VALUE	99991
 
 struct plants {
 	unsigned long rejected[MAX_RULES];	/* by rule */
@@ -32,6 +35,12 @@ bool received_by_two_selects(struct history *h, struct op *op);
 bool received_from_a_case_not_chosen(struct history *h, struct op *op);
 bool default_though_closed(struct history *h, struct op *op);
 bool second_chosen_though_first_ready(struct history *h, struct op *op);
+
+/* plant_context.c: likewise */
+bool canceled_by_nobody(struct history *h, struct op *op);
+bool canceled_for_another_reason(struct history *h, struct op *op);
+bool again_though_canceled(struct history *h, struct op *op);
+bool interrupted_though_canceled(struct history *h, struct op *op);
 
 /* plant_selector.c: likewise */
 bool nothing_though_it_was_ready(struct history *h, struct op *op);

@@ -185,6 +185,10 @@ static void set_scene(unsigned long long seed)
 	}
 	describe_setting(observer);
 
+	manager.ctx = new_channel(0);
+	shared->base_ctx = manager.ctx;
+	shared->canceled = 0;
+
 	tell_all(&shared->round, current_round);
 	await_number(&shared->nr_ready, count_parties());
 	for (chan = 0; chan < shared->nr_chans; chan++) {

@@ -50,6 +50,8 @@ struct shared {
 	int manager_pid;
 	int nr_chans;
 	int base_fd[MAX_CHANS];		/* in the manager */
+	int base_ctx;			/* likewise, of the context */
+	uint32_t canceled;		/* it is closed for certain */
 	/* What actors tell; the first two are futexes. */
 	uint32_t nr_ready;
 	uint32_t nr_put_away;
@@ -68,6 +70,7 @@ struct actor {
 	unsigned long long random;
 	int nr_ops;			/* values sent so far */
 	int selector;			/* -1: has none */
+	int ctx;			/* -1: has none */
 	int fd[MAX_CHANS][MAX_ENDPOINTS];
 	int rights[MAX_CHANS][MAX_ENDPOINTS];	/* 0: none there */
 };
@@ -93,6 +96,9 @@ bool actor_close(struct actor *actor, int chan);
 bool actor_release(struct actor *actor, int chan);
 void actor_transfer(struct actor *actor, int chan, unsigned int flags);
 void actor_dawdle(struct actor *actor);
+void actor_cancel(struct actor *actor);
+/* The context's descriptor, for what is given it. */
+int actor_ctx(const struct actor *actor, const struct op *op);
 void actor_put_away(struct actor *actor);
 int actor_choose_endpoint(struct actor *actor, int chan, int right);
 unsigned int actor_choose_waiting(struct actor *actor, struct op *op);

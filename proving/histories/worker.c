@@ -73,6 +73,8 @@ static void adopt_endpoints(struct actor *actor, int manager)
 		close(base);
 		actor_adopt(actor, chan, fd, rights);
 	}
+	actor->ctx = syscall(SYS_pidfd_getfd, manager, shared->base_ctx, 0);
+	need(actor->ctx >= 0, "pidfd_getfd");
 }
 
 static void take_part(struct worker *worker, int manager)
