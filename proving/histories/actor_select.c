@@ -99,13 +99,23 @@ static int add_case(struct actor *actor, struct op *op, int chan)
 	return actor->fd[chan][n];
 }
 
+static void add_disabled(struct request *r, struct op *op)
+{
+	op->cases[op->nr_cases] = (struct one_case) { .verb = RECV, .chan = NO_CHAN };
+	r->cases[op->nr_cases++] = (struct hsk_select_case) { .fd = -1 };
+}
+
 /* On one channel and another, if there is one, as a rule. */
 int request_fill(struct request *r, struct actor *actor, struct op *op, int chan)
 {
-	int last = -1, fd, i;
+	int n = actor_random(actor, 3) ? 2 : MAX_CASES, last = -1, fd, i;
 
 	op->chosen = NO_CASE;
-	for (i = 0; i < MAX_CASES; i++) {
+	for (i = 0; i < n; i++) {
+		if (!actor_random(actor, 10)) {
+			add_disabled(r, op);
+			continue;
+		}
 		fd = add_case(actor, op, chan);
 		if (fd >= 0) {
 			fill_case(r, actor, op, op->nr_cases - 1, fd);

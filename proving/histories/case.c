@@ -70,7 +70,14 @@ bool case_parse(struct op *op, const char *word, int nr_chans)
 {
 	struct one_case *c = &op->cases[op->nr_cases];
 
-	if (op->nr_cases == MAX_CASES || !name_parse(word, 'c', nr_chans, &c->chan))
+	if (op->nr_cases == MAX_CASES)
+		return false;
+	if (!strcmp(word, "off")) {
+		*c = (struct one_case) { .verb = RECV, .chan = NO_CHAN };
+		op->nr_cases++;
+		return true;
+	}
+	if (!name_parse(word, 'c', nr_chans, &c->chan))
 		return false;
 	op->nr_cases++;
 	word = strtok(NULL, BLANKS);
@@ -101,7 +108,9 @@ void cases_print(const struct op *op, FILE *to)
 	const struct one_case *c;
 
 	for (c = op->cases; c < op->cases + op->nr_cases; c++) {
-		if (c->verb == SEND)
+		if (c->chan == NO_CHAN)
+			fprintf(to, " off");
+		else if (c->verb == SEND)
 			fprintf(to, " c%d send %d", c->chan, c->value);
 		else
 			fprintf(to, " c%d recv", c->chan);

@@ -44,9 +44,10 @@
  * right. There is one context, which what has the word ctx was given: send, recv, select.
  * Where the word is, ECANCELED and ETIMEDOUT are followed by the reason that was told, 0:
  * none. A kill ends when the process is reaped. A case of a select is "c0 send VALUE" or
- * "c0 recv", and then what holds for this one: bad, small, slow, noright. For instance
+ * "c0 recv", and then what holds for this one: bad, small, slow, noright; or "off": it is
+ * disabled. For instance
  *
- *	5 8 a1 select ordered c0 send 201 c1 recv small = case 1 EMSGSIZE
+ *	5 8 a1 select ordered c0 send 201 off c1 recv small = case 2 EMSGSIZE
  *
  * A selector is an actor as well, in the process of the one who owns it. Its select begins
  * just before it is armed, and has ended when what happened has been finished, or nothing
@@ -72,7 +73,10 @@
 #define MAX_ACTORS	12
 #define MAX_PROCS	8
 #define MAX_OPS		256
-#define MAX_CASES	2
+#define MAX_CASES	3
+
+/* The channel of a case that is disabled. */
+#define NO_CHAN		(-1)
 
 #define NO_STAMP	(-1L)
 #define NO_TIME		(-1LL)
@@ -122,7 +126,7 @@ struct snapshot {
 struct one_case {
 	enum verb verb;
 	unsigned int flags;
-	int chan;
+	int chan;			/* or NO_CHAN */
 	int value;
 };
 

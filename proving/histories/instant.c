@@ -10,9 +10,13 @@
 
 #include "search.h"
 
-static bool is_of_two_channels(const struct op *op)
+static bool is_of_two_channels(const struct history *h, const struct op *op)
 {
-	if (op->verb != SELECT || op->nr_cases != 2 || op->cases[0].chan == op->cases[1].chan)
+	int chan, n = 0;
+
+	for (chan = 0; chan < h->nr_chans; chan++)
+		n += op->verb == SELECT && op_concerns(op, chan);
+	if (n < 2)
 		return false;
 	return op->chosen != NO_CASE || op->result == EAGAIN || op->result == EINTR ||
 	       op->result == ETIMEDOUT || op->result == ECANCELED || op->result == RES_DISARMED;
@@ -42,10 +46,11 @@ static int collect_stamps(const struct history *h, const struct op *op, long *st
 
 static bool could_be_decided(const struct history *h, const struct pin *pin)
 {
-	int nr;
+	int chan;
 
-	for (nr = 0; nr < pin->op->nr_cases; nr++)
-		if (channel_check(h, pin->op->cases[nr].chan, pin, NULL) == REJECTED)
+	for (chan = 0; chan < h->nr_chans; chan++)
+		if (op_concerns(pin->op, chan) &&
+		    channel_check(h, chan, pin, NULL) == REJECTED)
 			return false;
 	return true;
 }
@@ -70,7 +75,7 @@ enum verdict instants_check(const struct history *h, FILE *why)
 	const struct op *op;
 
 	for (op = h->ops; op < h->ops + h->nr_ops; op++) {
-		if (!is_of_two_channels(op) || had_an_instant(h, op))
+		if (!is_of_two_channels(h, op) || had_an_instant(h, op))
 			continue;
 		if (why) {
 			fprintf(why, "# each channel can be explained by itself, not so both:\n# ");

@@ -46,10 +46,15 @@ static const struct op *last_of(int nr)
 static int count_places_of(int nr)
 {
 	const struct op *last = last_of(nr);
+	int i, n = 0;
 
 	if (last && last->verb == POLL)
 		last = last_of(SELECTOR_OF(nr));
-	return last && last->verb == SELECT ? last->nr_cases : 1;
+	if (!last || last->verb != SELECT)
+		return 1;
+	for (i = 0; i < last->nr_cases; i++)
+		n += last->cases[i].chan != NO_CHAN;
+	return n;
 }
 
 static int count_places(void)

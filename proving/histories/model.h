@@ -61,6 +61,7 @@
  *	LENDING: nobody meets it at its other places, and INFO may count these or not. When
  *	the message comes back the cases are tried once more, at that instant, from the
  *	places that they have; the first that need not wait happens, or else all wait on.
+ *	A case that is disabled is none.
  *
  *	Of its cases on the other channel nothing is known here but the outcome that was
  *	recorded. If one of those is to happen, it does so at any instant. Then a select

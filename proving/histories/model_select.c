@@ -31,12 +31,27 @@ int select_wrong_case(const struct op *op)
 	return 0;
 }
 
+static bool is_elsewhere(const struct view *v, const struct op *op, int nr)
+{
+	return !is_here(v, op, nr) && op->cases[nr].chan != NO_CHAN;
+}
+
 /* Does what was recorded allow for a case of another channel to have happened? */
 static bool may_end_elsewhere(const struct view *v, const struct op *op)
 {
-	if (op->result == RES_UNKNOWN)
-		return count_here(v, op) < op->nr_cases;
-	return op->chosen != NO_CASE && !is_here(v, op, op->chosen);
+	int nr;
+
+	if (op->result != RES_UNKNOWN)
+		return op->chosen != NO_CASE && is_elsewhere(v, op, op->chosen);
+	for (nr = 0; nr < op->nr_cases; nr++)
+		if (is_elsewhere(v, op, nr))
+			return true;
+	return false;
+}
+
+static bool may_be_chosen(const struct op *op, int nr)
+{
+	return op->result == RES_UNKNOWN || op->chosen == nr;
 }
 
 /* A case that was tried before the chosen one must have been tried. */
@@ -64,8 +79,25 @@ static void end_elsewhere(const struct view *v, const struct config *from, int a
 	step_end(&s, sink);
 }
 
+/* Those of three cases are all that there are: as listed or turned, and that turned round. */
+_Static_assert(MAX_CASES == 3, "in_turn() knows all orders");
+
+static int count_orders(const struct view *v, const struct op *op)
+{
+	if (op->flags & ORDERED || count_here(v, op) < 2)
+		return 1;
+	return op->nr_cases < 3 ? op->nr_cases : 6;
+}
+
+static int in_turn(const struct op *op, int order, int i)
+{
+	if (order >= op->nr_cases)
+		i = op->nr_cases - 1 - i;
+	return (order + i) % op->nr_cases;
+}
+
 /* No case of this channel is ready. */
-static void none_ready(struct step *s, int actor, int first, const struct sink *sink)
+static void none_ready(struct step *s, int actor, int order, const struct sink *sink)
 {
 	const struct op *op = s->v->active[actor];
 	int i, nr;
@@ -78,7 +110,7 @@ static void none_ready(struct step *s, int actor, int first, const struct sink *
 		refuse(s, actor, NO_CASE);
 	} else {
 		for (i = 0; i < op->nr_cases; i++) {
-			nr = (first + i) % op->nr_cases;
+			nr = in_turn(op, order, i);
 			if (is_here(s->v, op, nr))
 				queue_up(s, actor, nr);
 		}
@@ -87,7 +119,7 @@ static void none_ready(struct step *s, int actor, int first, const struct sink *
 }
 
 /* The instant at which it looks, and unless something is ready queues up. */
-static void look_here(const struct view *v, const struct config *from, int actor, int first,
+static void look_here(const struct view *v, const struct config *from, int actor, int order,
 		      const struct sink *sink)
 {
 	const struct op *op = v->active[actor];
@@ -96,7 +128,10 @@ static void look_here(const struct view *v, const struct config *from, int actor
 
 	step_begin(&s, v, from);
 	for (i = 0; i < op->nr_cases; i++) {
-		nr = (first + i) % op->nr_cases;
+		nr = in_turn(op, order, i);
+		/* That one is tried before what is listed behind it. */
+		if (!s.dead && is_elsewhere(v, op, nr) && may_be_chosen(op, nr))
+			end_elsewhere(v, &s.c, actor, sink);
 		if (!is_here(v, op, nr) || !try_case(&s, actor, nr))
 			continue;
 		settle(&s);
@@ -104,13 +139,7 @@ static void look_here(const struct view *v, const struct config *from, int actor
 		return;
 	}
 	if (!s.dead)
-		none_ready(&s, actor, first, sink);
-}
-
-/* Those of two cases are all that there are. */
-static int count_orders(const struct view *v, const struct op *op)
-{
-	return op->flags & ORDERED || count_here(v, op) < 2 ? 1 : op->nr_cases;
+		none_ready(&s, actor, order, sink);
 }
 
 void select_go_on(const struct step *from, int actor, const struct sink *sink)
@@ -191,7 +220,7 @@ static bool may_come_back(const struct view *v, const struct op *op)
 	int nr;
 
 	for (nr = 0; nr < op->nr_cases; nr++)
-		if (!is_here(v, op, nr) && op->cases[nr].verb == SEND &&
+		if (is_elsewhere(v, op, nr) && op->cases[nr].verb == SEND &&
 		    may_be_failed(v, op, op->cases[nr].chan))
 			return true;
 	return false;
@@ -206,7 +235,7 @@ static bool may_be_asked(const struct view *v, const struct op *op)
 	int nr;
 
 	for (nr = 0; op->flags & ARMED && nr < op->nr_cases; nr++)
-		if (!is_here(v, op, nr) && op->cases[nr].verb == SEND &&
+		if (is_elsewhere(v, op, nr) && op->cases[nr].verb == SEND &&
 		    (op->result == RES_UNKNOWN || (op->result == RES_OK && op->chosen == nr)))
 			return true;
 	return false;

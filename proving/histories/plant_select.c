@@ -26,7 +26,7 @@ bool another_case_chosen(struct history *h, struct op *op)
 	if (!chose(op, SEND, RES_OK) || op->nr_cases < 2 ||
 	    !is_received(h, op->cases[op->chosen].value))
 		return false;
-	op->chosen = !op->chosen;
+	op->chosen = (op->chosen + 1) % op->nr_cases;
 	return true;
 }
 
