@@ -13,6 +13,7 @@
 
 #define CHANNELS	4
 #define STRESS		500	/* messages on each channel from one party */
+#define STRESS_OF_GO	100000
 
 struct stress {
 	int fds[CHANNELS];
@@ -59,16 +60,16 @@ static int stress_by_select(void *p)
 	return 0;
 }
 
-TEST_F(go_select, test_select_stress_direct_and_selecting_parties)
+static int stress_channels(enum t_mode mode, unsigned int capacity, unsigned int nr)
 {
 	static const unsigned int capacities[CHANNELS] = { 0, 0, 2, 3 };
-	struct t_crew crew = { .mode = self->mode };
+	struct t_crew crew = { .mode = mode };
 	struct stress send[CHANNELS], recv[CHANNELS];
-	unsigned int nr = t_fewer(STRESS), k;
 	struct stress proto = { .nr = nr };
+	unsigned int k;
 
 	for (k = 0; k < CHANNELS; k++)
-		proto.fds[k] = t_new(self->capacity ? self->capacity : capacities[k]);
+		proto.fds[k] = t_new(capacity ? capacity : capacities[k]);
 	for (k = 0; k < CHANNELS; k++) {
 		send[k] = proto;
 		send[k].at = k;
@@ -79,12 +80,37 @@ TEST_F(go_select, test_select_stress_direct_and_selecting_parties)
 	}
 	t_crew_add(&crew, stress_by_select, &send[0]);
 	t_crew_add(&crew, stress_by_select, &recv[0]);
-	EXPECT_TRUE(t_crew_join(&crew));
+	T_NEED(t_crew_join(&crew));
 	for (k = 0; k < CHANNELS; k++) {
-		EXPECT_TRUE(t_counters(proto.fds[k], 2 * nr, 2 * nr, 0, 0));
-		EXPECT_EQ(0, t_wait_senders(proto.fds[k], 0));
-		EXPECT_EQ(0, t_wait_receivers(proto.fds[k], 0));
+		T_NEED(t_counters(proto.fds[k], 2 * nr, 2 * nr, 0, 0));
+		T_NEED_EQ(0, t_wait_senders(proto.fds[k], 0));
+		T_NEED_EQ(0, t_wait_receivers(proto.fds[k], 0));
 	}
+	return 0;
+}
+
+TEST_F(go_select, test_select_stress_direct_and_selecting_parties)
+{
+	EXPECT_EQ(0, stress_channels(self->mode, self->capacity, t_fewer(STRESS)));
+}
+
+FIXTURE(as_long_as_in_go) {
+	int unused;
+};
+
+FIXTURE_SETUP(as_long_as_in_go)
+{
+	if (t_slow() > 1)
+		SKIP(return, "takes minutes where everything is slow");
+}
+
+FIXTURE_TEARDOWN(as_long_as_in_go)
+{
+}
+
+TEST_F_TIMEOUT(as_long_as_in_go, test_select_stress_with_100000_messages_from_each, 180)
+{
+	EXPECT_EQ(0, stress_channels(T_THREAD, 0, STRESS_OF_GO));
 }
 
 /* --- ken/chan: pairings with select --- */
