@@ -61,6 +61,18 @@ TEST_F(mode, edge_triggered_tells_once_each_time_it_happens)
 	}
 }
 
+TEST_F(mode, who_asks_for_one_of_its_events_only_is_told)
+{
+	int in = p_epoll_of(self->sel, EPOLLIN);
+	int normal = p_epoll_of(self->sel, EPOLLRDNORM);
+
+	EXPECT_EQ(0, p_epoll_take(in, 0));
+	EXPECT_EQ(0, p_epoll_take(normal, 0));
+	ASSERT_EQ(0, happen(self, 1));
+	EXPECT_EQ(EPOLLIN, p_epoll_take(in, 0));
+	EXPECT_EQ(EPOLLRDNORM, p_epoll_take(normal, 0));
+}
+
 TEST_F(mode, edge_triggered_tells_what_happens_while_it_is_armed)
 {
 	int ep = p_epoll_of(self->sel, P_ALL_EVENTS | EPOLLET), buf = t_new(1), i;
