@@ -29,6 +29,16 @@ static bool may_come_back(const struct history *h, int chan)
 	return false;
 }
 
+bool is_received(const struct history *h, int value)
+{
+	int i;
+
+	for (i = 0; i < h->nr_ops; i++)
+		if (op_receives(&h->ops[i]) && h->ops[i].result == RES_OK && h->ops[i].got == value)
+			return true;
+	return false;
+}
+
 bool is_quiet(const struct history *h, const struct op *last)
 {
 	int i;

@@ -24,6 +24,8 @@ void plant_all(const struct history *h, struct plants *plants);
 /* How many of each, as one comment. */
 void plants_report(const struct plants *plants);
 
+/* Has anybody received @value? */
+bool is_received(const struct history *h, int value);
 /* All operations but @last have ended before it, and their outcomes are known. */
 bool is_quiet(const struct history *h, const struct op *last);
 /* A close of @chan that ended before @before began; NULL: none. */

@@ -10,16 +10,6 @@ static bool chose(const struct op *op, enum verb what, int result)
 	       op->cases[op->chosen].verb == what;
 }
 
-static bool is_received(const struct history *h, int value)
-{
-	int i;
-
-	for (i = 0; i < h->nr_ops; i++)
-		if (op_receives(&h->ops[i]) && h->ops[i].result == RES_OK && h->ops[i].got == value)
-			return true;
-	return false;
-}
-
 /* What was sent by a case that is now said not to have happened. */
 bool another_case_chosen(struct history *h, struct op *op)
 {

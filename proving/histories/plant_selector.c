@@ -56,16 +56,6 @@ bool ready_though_disarmed(struct history *h, struct op *op)
 	return true;
 }
 
-static bool is_received(const struct history *h, int value)
-{
-	int i;
-
-	for (i = 0; i < h->nr_ops; i++)
-		if (op_receives(&h->ops[i]) && h->ops[i].result == RES_OK && h->ops[i].got == value)
-			return true;
-	return false;
-}
-
 /* The last question is said to have been another one. */
 static bool turn_the_last_into(struct history *h, struct op *select, enum verb verb, int result)
 {
