@@ -457,6 +457,17 @@ int check_borrow(int w, int fd)
 	return ret < 0 ? -errno : ret;
 }
 
+/* Likewise what the model has in a slot, where it must be possible. */
+int check_borrow_slot(int w, int s)
+{
+	int fd = check_borrow(w, model_fd(w, s));
+
+	if (fd < 0)
+		fail("cannot borrow descriptor %d of worker %d: %s", model_fd(w, s), w,
+		     error_name(fd));
+	return fd;
+}
+
 static bool look(int fd, const struct file *file, struct hsk_info_args *info,
 		 struct hsk_info_args *expected, uint32_t *events)
 {
@@ -485,12 +496,9 @@ static void check_file(int w, int s)
 	bool same;
 	int fd;
 
-	fd = check_borrow(w, model_fd(w, s));
-	if (fd < 0) {
-		fail("cannot borrow descriptor %d of worker %d: %s", model_fd(w, s), w,
-		     error_name(fd));
+	fd = check_borrow_slot(w, s);
+	if (fd < 0)
 		return;
-	}
 	while (!(same = look(fd, file, &info, &expected, &events)) && now() < end)
 		usleep(200);
 	close(fd);

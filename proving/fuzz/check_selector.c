@@ -24,12 +24,9 @@ static void check_one(int w, int s)
 	unsigned int events;
 	int fd;
 
-	fd = check_borrow(w, model_fd(w, s));
-	if (fd < 0) {
-		fail("cannot borrow descriptor %d of worker %d: %s", model_fd(w, s), w,
-		     error_name(fd));
+	fd = check_borrow_slot(w, s);
+	if (fd < 0)
 		return;
-	}
 	while ((events = poll_now(fd)) != model_poll(file) && now() < end)
 		usleep(200);
 	close(fd);

@@ -80,6 +80,7 @@ const char *error_name(long ret);
 size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len);
 void check_channels(bool all);
 int check_borrow(int w, int fd);
+int check_borrow_slot(int w, int s);
 void check_begin(void);
 void check_spawned(int w);
 
